@@ -1,0 +1,296 @@
+# make            builds into build/ (BUILD=dir: elsewhere)
+# make run        installs what is missing, builds, starts the chat demo; LISTEN=host:port moves it
+# make test       installs, builds, runs the whole suite; the last line counts
+# make help       the other targets
+
+BUILD = build
+LUA = lua5.4
+CFLAGS = -O2 -g
+
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+CLIBDIR = $(PREFIX)/lib
+INCDIR = $(PREFIX)/include
+MANDIR = $(PREFIX)/share/man
+LUADIR = $(PREFIX)/share/lua/5.4
+LIBDIR = $(PREFIX)/lib/lua/5.4
+
+# ---- what is built from what -------------------------------------------------
+
+# in every domain and in the engine
+SHARED_SRC = $(addprefix csrc/,wire.c channel.c loop.c err.c setting.c \
+	reap.c spawn_process.c ticket_status.c)
+# what runs in a domain; only lua_*.c knows Lua
+LUA_SRC = $(wildcard csrc/lua_*.c)
+DOMAIN_SRC = $(filter-out csrc/lua_%,$(wildcard csrc/*.c))
+ENGINE_SRC = $(wildcard csrc/engine/*.c) $(SHARED_SRC)
+
+LIB = $(BUILD)/lib/libgridcentric.so
+CORE = $(BUILD)/lib/gridcentric/core.so
+ENGINE = $(BUILD)/lib/gridcentric/gridcentric-engine
+GCSCALE = $(BUILD)/bin/gcscale
+# C modules for specs, which see inside: gridcentric.NAME from spec/c/NAME.c;
+# those named engine_* link the engine's parts instead of the domain's
+SPEC_SRC = $(wildcard spec/c/*.c)
+SPEC_MODULES = $(SPEC_SRC:spec/c/%.c=$(BUILD)/spec/gridcentric/%.so)
+EXAMPLES = $(patsubst examples/clone.c,$(BUILD)/bin/clone-example, \
+	$(wildcard examples/clone.c))
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wno-unused-parameter $(if $(WERROR),-Werror)
+COMPILE = $(CC) -std=gnu11 -fPIC -fvisibility=hidden -pthread \
+	-D_GNU_SOURCE= -Icsrc -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZE)
+LINK = $(CC) -pthread -Wl,--as-needed $(CFLAGS) $(SANITIZE) $(LDFLAGS)
+
+pkg = $(shell pkg-config $(1) 2>/dev/null)
+LUA_CFLAGS := $(call pkg,--cflags lua5.4)
+UV_CFLAGS := $(call pkg,--cflags libuv)
+SODIUM_LIBS := $(call pkg,--libs libsodium)
+SQLITE_LIBS := $(call pkg,--libs sqlite3)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+all: $(LIB) $(CORE) $(ENGINE) $(GCSCALE) $(EXAMPLES)
+
+$(LIB): $(call objects,$(DOMAIN_SRC))
+	@mkdir -p $(@D)
+	$(LINK) -shared -Wl,--no-undefined -Wl,-soname,$(@F).0 -o $@ $^ \
+		$(SODIUM_LIBS) -ldl
+	ln -sf $(@F) $@.0
+
+$(CORE): $(call objects,$(DOMAIN_SRC) $(LUA_SRC))
+	@mkdir -p $(@D)
+	$(LINK) -shared -o $@ $^ $(SODIUM_LIBS) -ldl
+
+$(ENGINE): $(call objects,$(ENGINE_SRC))
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(SQLITE_LIBS) $(SODIUM_LIBS)
+
+$(BUILD)/spec/gridcentric/engine_%.so: $(BUILD)/obj/spec/c/engine_%.o \
+		$(call objects,$(filter-out %/main.c,$(ENGINE_SRC)))
+	@mkdir -p $(@D)
+	$(LINK) -shared -o $@ $^ $(SQLITE_LIBS) $(SODIUM_LIBS)
+
+$(BUILD)/spec/gridcentric/%.so: $(BUILD)/obj/spec/c/%.o $(call objects,$(DOMAIN_SRC))
+	@mkdir -p $(@D)
+	$(LINK) -shared -o $@ $^ $(SODIUM_LIBS) -ldl
+
+$(BUILD)/bin/clone-example: $(call objects,examples/clone.c) $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $< -L$(BUILD)/lib -lgridcentric -Wl,-rpath,'$$ORIGIN/../lib'
+
+$(BUILD)/obj/csrc/lua_%.o $(BUILD)/obj/spec/c/%.o \
+	$(BUILD)/obj/spec/bench/lua_%.o: COMPILE += $(LUA_CFLAGS)
+$(BUILD)/obj/csrc/repair_uv.o: COMPILE += $(UV_CFLAGS)
+$(BUILD)/obj/%.o: %.c | tools
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+-include $(patsubst %.o,%.d,$(call objects,$(DOMAIN_SRC) $(LUA_SRC) \
+	$(ENGINE_SRC) $(SPEC_SRC) $(wildcard spec/bench/*.c) examples/clone.c))
+
+# The command: a shell script that finds the Lua and C modules from its own
+# place and hands them on by the environment, also to the programs it starts.
+# $(1), $(2): where lua/ and lib/ lie, seen from the script.
+define GCSCALE_SH
+#!/bin/sh
+# gcscale, with the modules that belong to it; they come before the user's own.
+here=$$(dirname -- "$$(readlink -f -- "$$0")")
+lua=$$(cd -- "$$here/$(1)" && pwd) && lib=$$(cd -- "$$here/$(2)" && pwd) || exit
+LUA_PATH="$$lua/?.lua;$$lua/?/init.lua;$${LUA_PATH_5_4:-$${LUA_PATH:-;}}"
+LUA_CPATH="$$lib/?.so;$${LUA_CPATH_5_4:-$${LUA_CPATH:-;}}"
+export LUA_PATH LUA_CPATH
+unset LUA_PATH_5_4 LUA_CPATH_5_4
+exec $(LUA) "$$lua/gcscale.lua" "$$@"
+endef
+
+from_bin = $(shell realpath -m --relative-to='$(1)' '$(2)')
+
+$(GCSCALE): export TEXT = $(call GCSCALE_SH,$(call from_bin,$(@D),lua),../lib)
+$(GCSCALE): Makefile | tools
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$TEXT" >$@
+	@chmod +x $@
+
+# ---- setting up and running --------------------------------------------------
+
+# Debian packages: what building and running need, and what only tests do.
+DEPS = gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-luv lua-lpeg \
+	lua-argparse lua-dkjson libuv1-dev libsqlite3-dev libsodium-dev
+DEPS_TEST = lua-busted lua-check luarocks mandoc curl procps strace haproxy wrk chromium \
+	chromium-driver fonts-dejavu-core valgrind cppcheck clang clang-format \
+	libclang-rt-14-dev prometheus prometheus-node-exporter
+
+tools:
+	@CC='$(CC)' LUA='$(LUA)' .ci/missing
+
+deps:
+	@.ci/install-packages $(DEPS)
+
+deps-test:
+	@.ci/install-packages $(DEPS) $(DEPS_TEST)
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	$(GCSCALE) examples/chat/policy.lua $(if $(LISTEN),--listen $(LISTEN))
+
+# Exports for a shell: eval "$(make -s env)"
+quote = '$(subst ','\'',$(1))'
+env:
+	@printf '%s\n' \
+	'export PATH='$(call quote,$(call quote,$(abspath $(BUILD)/bin)))':"$$PATH"' \
+	'export LUA_PATH='$(call quote,$(call quote,$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;))'"$${LUA_PATH_5_4:-$${LUA_PATH:-;}}"' \
+	'export LUA_CPATH='$(call quote,$(call quote,$(abspath $(BUILD)/lib)/?.so;))'"$${LUA_CPATH_5_4:-$${LUA_CPATH:-;}}"' \
+	'unset LUA_PATH_5_4 LUA_CPATH_5_4'
+
+# ---- tests -------------------------------------------------------------------
+
+# SPEC=name runs the spec files with that in their names; CHECK_FLAGS: see
+# `lua5.4 spec/run.lua --help`.
+CHECK = $(LUA) spec/run.lua --build $(BUILD) $(CHECK_FLAGS)
+
+test: deps-test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory check
+
+spec-modules: $(SPEC_MODULES)
+
+check: all spec-modules
+	@$(CHECK) $(SPEC)
+
+# What tests no code of ours in C, or with programs that do not bear foreign
+# run-time libraries, is left to `check`.
+NOT_OURS = --exclude-tags=lint,harness,browser,packaging,pure
+
+# Undefined behaviour traps, so that one run-time library reports all, into
+# files: what is on stderr may be read by nobody.
+ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer
+ASAN = -fsanitize=address,undefined -fsanitize-undefined-trap-on-error
+ASAN_ENV = detect_leaks=0:handle_sigill=1:print_legend=0:log_path=@REPORTS@/asan
+check-asan: BUILD = build-asan
+check-asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) CFLAGS='$(ASAN_CFLAGS)' \
+		SANITIZE='$(ASAN)' all spec-modules
+	@$(CHECK) $(NOT_OURS) --slowness 3 --env ASAN_OPTIONS=$(ASAN_ENV) \
+		--env LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) $(SPEC)
+
+comma = ,
+empty =
+UNTRACED = cat sleep true false dirname readlink make curl sqlite3 unshare
+VALGRIND = valgrind -q --vgdb=no --trace-children=yes \
+	--trace-children-skip=$(subst $(empty) ,$(comma),$(UNTRACED:%=*/%)) \
+	--error-exitcode=99 --log-file=@REPORTS@/valgrind.%p \
+	--suppressions=$(CURDIR)/spec/valgrind.supp
+
+check-valgrind: all spec-modules
+	@$(CHECK) $(NOT_OURS) --slowness 20 --wrap '$(VALGRIND)' $(SPEC)
+
+# Each spec/fuzz/NAME_fuzz.c runs for FUZZ_SECONDS, from the seeds in
+# spec/fuzz/corpus/NAME; findings are kept in build/fuzz/.
+FUZZ_SRC = csrc/wire.c csrc/err.c $(wildcard csrc/http_*.c)
+FUZZ_SECONDS = 600
+FUZZ = $(patsubst spec/fuzz/%_fuzz.c,%,$(wildcard spec/fuzz/*_fuzz.c))
+
+fuzz: $(FUZZ:%=fuzz-%)
+fuzz-%: $(BUILD)/fuzz/%
+	@mkdir -p $(BUILD)/fuzz/corpus/$* spec/fuzz/corpus/$*
+	$< -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(BUILD)/fuzz/$*- \
+		$(BUILD)/fuzz/corpus/$* spec/fuzz/corpus/$*
+
+$(BUILD)/fuzz/%: spec/fuzz/%_fuzz.c $(FUZZ_SRC) | tools
+	@mkdir -p $(@D)
+	clang -std=gnu11 -Icsrc -g -O1 -pthread \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $^ $(SODIUM_LIBS)
+
+# BENCH='clone proxy' runs these only. The helpers of spec/bench/ are programs
+# and, if named lua_NAME.c, the Lua modules bench.NAME; stamped/ is all once
+# more with a stamp at each call of a function, to see where the time goes.
+BENCH_SRC = $(wildcard spec/bench/*.c)
+BENCH_PROGRAMS = $(patsubst spec/bench/%.c,$(BUILD)/bench/%, \
+	$(filter-out spec/bench/lua_%,$(BENCH_SRC)))
+BENCH_MODULES = $(patsubst spec/bench/lua_%.c,$(BUILD)/bench/lib/bench/%.so, \
+	$(filter spec/bench/lua_%,$(BENCH_SRC)))
+BENCH_STAMPED = $(BUILD)/bench/stamped
+# Functions with these in their names run for each descriptor, or field.
+BENCH_UNSTAMPED = compare,has,option,port,fresh,plan_socket,plan_fd,add_item,put,wire_
+
+bench: all $(BENCH_PROGRAMS) $(BENCH_MODULES) bench-stamped
+	@eval "$$($(MAKE) -s env)" && ulimit -n "$$(ulimit -Hn)" && \
+		$(LUA) spec/bench/run.lua --build $(BUILD) $(BENCH)
+
+bench-stamped:
+	@$(MAKE) -s --no-print-directory BUILD=$(BENCH_STAMPED) \
+		CFLAGS='$(CFLAGS) -finstrument-functions \
+			-finstrument-functions-exclude-function-list=$(BENCH_UNSTAMPED)' \
+		$(BENCH_STAMPED)/lib/gridcentric/core.so \
+		$(BENCH_STAMPED)/lib/gridcentric/gridcentric-engine
+
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $<
+
+$(BENCH_MODULES): $(BUILD)/bench/lib/bench/%.so: $(BUILD)/obj/spec/bench/lua_%.o
+	@mkdir -p $(@D)
+	$(LINK) -shared -o $@ $< -ldl
+
+C_FILES = $(shell find csrc examples spec -name '*.[ch]')
+
+lint:
+	luacheck -q lua spec examples rockspec
+	cppcheck -q --std=c11 -Icsrc --enable=warning,portability \
+		--suppress=missingIncludeSystem --inline-suppr --error-exitcode=1 csrc
+	clang-format --dry-run -Werror $(C_FILES)
+
+format:
+	clang-format -i $(C_FILES)
+
+# ---- installing --------------------------------------------------------------
+
+# Where the Lua and C modules lie, seen from the installed gcscale.
+FROM_BIN_LUA = $(call from_bin,$(BINDIR),$(LUADIR))
+FROM_BIN_LIB = $(call from_bin,$(BINDIR),$(LIBDIR))
+install-lua: export TEXT = $(call GCSCALE_SH,$(FROM_BIN_LUA),$(FROM_BIN_LIB))
+
+install: install-lua install-c
+
+# All that a Lua program and gcscale need.
+install-lua: all
+	find lua -name '*.lua' -printf '%P\n' | while read -r file; do \
+		install -Dm644 "lua/$$file" "$(DESTDIR)$(LUADIR)/$$file" || exit; \
+	done
+	install -Dm755 $(CORE) "$(DESTDIR)$(LIBDIR)/gridcentric/core.so"
+	install -Dm755 $(ENGINE) "$(DESTDIR)$(LIBDIR)/gridcentric/$(notdir $(ENGINE))"
+	install -d "$(DESTDIR)$(BINDIR)"
+	printf '%s\n' "$$TEXT" >"$(DESTDIR)$(BINDIR)/gcscale"
+	chmod 755 "$(DESTDIR)$(BINDIR)/gcscale"
+
+# The C library, which finds the engine beside itself, and the manual.
+install-c: all
+	install -Dm755 $(LIB) "$(DESTDIR)$(CLIBDIR)/$(notdir $(LIB)).0"
+	ln -sf $(notdir $(LIB)).0 "$(DESTDIR)$(CLIBDIR)/$(notdir $(LIB))"
+	install -Dm755 $(ENGINE) "$(DESTDIR)$(CLIBDIR)/gridcentric/$(notdir $(ENGINE))"
+	install -Dm644 csrc/gridcentric/gc-guest.h "$(DESTDIR)$(INCDIR)/gridcentric/gc-guest.h"
+	for page in $(wildcard man/*.[1-9]); do \
+		install -Dm644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}" || exit; \
+	done
+
+clean:
+	rm -rf build build-asan $(BUILD)
+
+help:
+	@sed -n '/^$$/q; s/^# //p' Makefile
+	@echo 'make deps       installs what building and running need; deps-test: testing, too'
+	@echo 'make env        prints what a shell needs: eval "$$(make -s env)"'
+	@echo 'make check      the suite, without installing; SPEC=name: of these files only'
+	@echo 'make check-asan, check-valgrind    the suite under a sanitizer, under valgrind'
+	@echo 'make fuzz       feeds the parsers, each for FUZZ_SECONDS'
+	@echo 'make bench      measures; BENCH=name: these only'
+	@echo 'make lint       what luacheck, cppcheck and clang-format find; format: mends C'
+	@echo 'make install    into PREFIX, /usr/local; below DESTDIR'
+	@echo 'make clean      removes what was built'
+
+.PHONY: all tools deps deps-test run env spec-modules test check check-asan \
+	check-valgrind fuzz bench bench-stamped lint format install install-lua install-c clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
