@@ -1,0 +1,111 @@
+-- gcscale with a policy and a program of the spec's own, for whole runs.
+--
+--	local s = gcscale.start(t, policy [, program [, options]])
+--	                         up and listening; policy: text of the file; options: { args = further
+--	                         arguments, files = texts of further files by name }
+--	s.p                      the process (process.lua)
+--	s.port                   where clients connect
+--	s.file                   the policy file; s:write(text) writes it anew, by a rename
+--	s:get(path, options)     an HTTP request on a connection of its own; options as t.http's
+--	s:who(path, options)     the vmid that has answered
+--	s:run(...)               gcscale with other arguments: its exit status, and what it said
+--	s:status()               what `gcscale status` knows of it
+--	s:clones()               how many clones serve
+--
+-- The program, unless there is another, answers with its vmid, and /spin with nothing ever more;
+-- /slow when somebody asks the same domain for /go.
+
+local json = require "dkjson"
+local paths = require "spec.support.paths"
+local uv = require "luv"
+
+local gcscale = {}
+
+gcscale.PROGRAM = [[
+local gc = require "gridcentric"
+local uv = require "luv"
+local server = uv.new_tcp()
+assert(server:bind("127.0.0.1", tonumber(os.getenv "PORT")))
+local slow
+local function answer(client)
+	local text = tostring(gc.vmid())
+	client:write(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"):format(#text, text))
+end
+server:listen(128, function()
+	local client = uv.new_tcp()
+	server:accept(client)
+	client:read_start(function(err, data)
+		if err or not data then return client:is_closing() or client:close() end
+		local path = data:match "^%u+ (%S+)"
+		if path == "/spin" then while true do end end
+		if path == "/slow" then
+			slow = client
+			return
+		end
+		if path == "/go" then answer(slow) end
+		answer(client)
+	end)
+end)
+uv.run()
+]]
+
+local Service = {}
+Service.__index = Service
+
+local function write(path, text)
+	local file = assert(io.open(path, "w"))
+	file:write(text)
+	file:close()
+end
+
+function gcscale.start(t, policy, program, options)
+	options = options or {}
+	local dir, port = t.tmpdir(), t.free_port()
+	local self = setmetatable({ t = t, port = port, file = dir .. "/policy.lua" }, Service)
+	self.name = dir:match "[^/]*$"
+	write(dir .. "/program.lua", program or gcscale.PROGRAM)
+	write(self.file, policy)
+	for name, text in pairs(options.files or {}) do write(dir .. "/" .. name, text) end
+	self.p = t.spawn { paths.gcscale, self.file, "--listen", "127.0.0.1:" .. port,
+		table.unpack(options.args or {}) }
+	self.p:line("listens on", 20000)
+	return self
+end
+
+function Service:write(text)
+	write(self.file .. ".new", text)
+	assert(uv.fs_rename(self.file .. ".new", self.file))
+end
+
+function Service:get(path, options)
+	local all = { port = self.port, path = path or "/" }
+	for key, value in pairs(options or {}) do all[key] = value end
+	return self.t.http(all)
+end
+
+function Service:who(path, options)
+	local response = assert(self:get(path, options))
+	assert(response.status == 200, response.status .. " " .. response.body)
+	return tonumber(response.body)
+end
+
+function Service:run(...)
+	local p = self.t.spawn { paths.gcscale, ... }
+	return p:wait(), p.stdout .. p.stderr
+end
+
+function Service:status()
+	local p = self.t.spawn { paths.gcscale, "status", "--json", "--name", self.name }
+	assert(p:wait() == 0, p.stderr)
+	return json.decode(p.stdout)[1]
+end
+
+function Service:clones()
+	local n = 0
+	for _, clone in ipairs(self:status().report.clones) do
+		if clone.state == "ready" then n = n + 1 end
+	end
+	return n
+end
+
+return gcscale

@@ -1,0 +1,18 @@
+-- Where things lie, as absolute paths. The runner names the build folder.
+
+local uv = require "luv"
+
+local support = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$")
+local root = assert(uv.fs_realpath(support .. "/../.."))
+local build = os.getenv("GRIDCENTRIC_BUILD") or root .. "/build"
+
+return {
+	root = root,
+	build = build,
+	gcscale = build .. "/bin/gcscale",
+	engine = build .. "/lib/gridcentric/gridcentric-engine",
+	core = build .. "/lib/gridcentric/core.so",
+	libgridcentric = build .. "/lib/libgridcentric.so",
+	examples = root .. "/examples",
+	scripts = root .. "/spec/scripts", -- programs that specs start
+}
