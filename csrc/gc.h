@@ -1,0 +1,52 @@
+/*
+ * gc - what a process holds of the platform: its channel to the engine, what
+ * is under way on it, and its children
+ *
+ * Only the data; who works on which part:
+ *
+ *	gc_guest, lua_*			the borders to C and Lua programs
+ *	   '--> guest_call		asks the engine for something
+ *	          '--> guest		starts, turns, reads messages
+ *	                 |--> guest_fork	forks where it is asked to
+ *	                 '--> guest_op, guest_child, guest_metric
+ */
+#ifndef GC_GC_H
+#define GC_GC_H
+
+#include <sys/types.h>
+
+#include "channel.h"
+#include "err.h"
+#include "guest_metric.h"
+#include "loop.h"
+#include "repair_uv.h"
+
+struct guest_op;
+struct guest_child;
+struct guest_fork;
+
+struct gc {
+	struct loop loop;
+	struct channel channel;
+	int role; /* enum wire_role */
+	int vmid;
+	pid_t pid;	      /* of the process that opened it */
+	int welcome;	      /* the engine knows this process */
+	char name[64];	      /* of the service, for the engine */
+	char address[16];     /* of a clone, "" else */
+	struct guest_op *ops; /* not answered yet */
+	int64_t last_op;
+	struct guest_child *children; /* forked, or adopted, not reaped */
+	struct guest_fork *forks, **forks_end; /* asked for, not made */
+	struct loop_timer fork_timer;  /* wakes up for what is left of them */
+	struct loop_timer ready_timer; /* a program that is to listen */
+	int ready_port;
+	int64_t started_ms;
+	int lifeline;		      /* armed; -1: none */
+	struct guest_metrics metrics; /* that this program has told */
+	struct repair_uv *uv;	      /* NULL: no libuv in this program */
+	struct err uv_fault;	      /* there is one, but: told at a clone */
+	struct err fault;	      /* why the engine said it cannot work */
+};
+
+#endif

@@ -1,0 +1,45 @@
+local async = require "spec.support.async"
+
+describe("platform.inside", function()
+	-- Runs a program that uses it; what it says.
+	local function run(t, text)
+		local script = t.tmpdir() .. "/program.lua"
+		local file = assert(io.open(script, "w"))
+		file:write([[
+			local gc = require "gridcentric"
+			local uv = require "luv"
+			local inside = require("gridcentric.platform").inside { port = 80 }
+			io.stdout:setvbuf "line"
+		]], text, "\nuv.run()\n")
+		file:close()
+		local process = t.spawn { "lua5.4", script }
+		assert.equal(0, (process:wait()), process:describe())
+		return process.stdout
+	end
+
+	it("passes over what clones tell that the program has made for itself", function()
+		async.run(function(t)
+			assert.equal("2 n 2\n", run(t, [[
+				inside:on_metric(function(vmid, name, value)
+					print(("%d %s %d"):format(vmid, name, value))
+					os.exit(0)
+				end)
+				gc.on_clone(function(vmid) gc.metric("n", vmid) end)
+				gc.request_ticket(1, 1, 1, 1000, function(ticket)
+					gc.clone(ticket, function(vmid)
+						uv.new_timer():start(10000, 0, function() end)
+						if vmid == 0 then inside:clone(1, function() end) end
+					end)
+				end)
+			]]))
+		end)
+	end)
+
+	it("is closed where there is no engine to end", function()
+		async.run(function(t)
+			assert.equal("closed\n", run(t, [[
+				inside:close(0, function() print "closed" end)
+			]]))
+		end)
+	end)
+end)
