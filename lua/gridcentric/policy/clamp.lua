@@ -1,0 +1,34 @@
+-- clamp { min = 1, max = 4, ratio {} }: what the part says, within bounds.
+
+local arguments = require "gridcentric.policy.arguments"
+local combine = require "gridcentric.policy.combine"
+local options = require "gridcentric.options"
+
+---@class gridcentric.ClampOptions
+---@field min? integer (0)
+---@field max? integer (no limit)
+---@field [1] gridcentric.Part the policy
+
+local OPTIONS = {
+	min = { options.integer(0), default = 0 },
+	max = { options.integer(0) },
+}
+
+---@param given gridcentric.ClampOptions
+---@return gridcentric.Scale
+local function clamp(given)
+	local o, parts = arguments.demand(OPTIONS, combine.part, 1, given, "clamp")
+	if #parts > 1 then error("clamp: one policy expected (max_of or min_of join several)", 2) end
+	local min, max = o.min, o.max or math.huge
+	if min > max then error(("clamp: min is %d, but max %d"):format(min, max), 2) end
+
+	return function(now, sample, state)
+		local desired, reason, code = combine.ask(parts[1], 1, now, sample, state)
+		if not desired then return nil, reason, code end
+		if desired < min then return min, combine.bounded(reason, "at least", min) end
+		if desired > max then return max, combine.bounded(reason, "at most", max) end
+		return desired, reason
+	end
+end
+
+return clamp

@@ -1,0 +1,18 @@
+-- max_of { target { ... }, schedule { ... } }: as many as the part that wants most.
+--
+-- Parts without an opinion do not count. If one lacks a metric, who knows how many it would want:
+-- then there can be more clones than now, but not fewer.
+
+local arguments = require "gridcentric.policy.arguments"
+local combine = require "gridcentric.policy.combine"
+
+local function is_more(a, b) return a > b end
+
+---@param parts gridcentric.Part[] policies or numbers
+---@return gridcentric.Scale
+local function max_of(parts)
+	local _, checked = arguments.demand({}, combine.part, 1, parts, "max_of")
+	return combine.best(checked, is_more, "at least")
+end
+
+return max_of

@@ -1,0 +1,18 @@
+-- min_of { ratio {}, budget { cpus = 4 } }: as many as the part that wants least.
+--
+-- Parts without an opinion do not count. If one lacks a metric, who knows how few it would want:
+-- then there can be fewer clones than now, but not more.
+
+local arguments = require "gridcentric.policy.arguments"
+local combine = require "gridcentric.policy.combine"
+
+local function is_less(a, b) return a < b end
+
+---@param parts gridcentric.Part[] policies or numbers
+---@return gridcentric.Scale
+local function min_of(parts)
+	local _, checked = arguments.demand({}, combine.part, 1, parts, "min_of")
+	return combine.best(checked, is_less, "at most")
+end
+
+return min_of

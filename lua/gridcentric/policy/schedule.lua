@@ -1,0 +1,51 @@
+-- schedule { { when = "Mon-Fri 08:00-18:00", clones = 4 }, default = 1 }: so many at given times.
+--
+-- Of several windows that hold the first one counts. Where none does and there is no default, it
+-- has no opinion, so that it may be one part among others:
+--
+--	scale = max_of { ratio {}, schedule { { when = "Mon-Fri 07:45-09:00", clones = 4 } } }
+
+local arguments = require "gridcentric.policy.arguments"
+local calendar = require "gridcentric.policy.calendar"
+local metric = require "gridcentric.policy.metric"
+local options = require "gridcentric.options"
+
+---@class gridcentric.ScheduleOptions
+---@field zone? gridcentric.Zone where a window names none ("local")
+---@field default? integer clones outside of all windows (none: no opinion)
+---@field [integer] gridcentric.ScheduleWindow
+
+---@class gridcentric.ScheduleWindow
+---@field when string "Mon-Fri 08:00-18:00", "22:00-06:00 UTC", or five fields as in crontab
+---@field clones integer
+
+local OPTIONS = {
+	zone = { options.one_of("local", "utc"), default = "local" },
+	default = { options.integer(0) },
+}
+
+local WINDOW = {
+	when = { calendar.window, required = true },
+	clones = { options.integer(0), required = true },
+}
+
+---@param given gridcentric.ScheduleOptions
+---@return gridcentric.Scale
+local function schedule(given)
+	local o, windows = arguments.demand(OPTIONS, options.record(WINDOW), 1, given, "schedule")
+	for _, window in ipairs(windows) do
+		window.contains = calendar.parse(window.when, o.zone)
+		window.reason = "schedule " .. window.when
+	end
+
+	return function(now, sample, state)
+		local time = sample.time
+		if not time then return metric.missing "time" end
+		for _, window in ipairs(windows) do
+			if window.contains(time) then return window.clones, window.reason end
+		end
+		return o.default, "no time of the schedule"
+	end
+end
+
+return schedule

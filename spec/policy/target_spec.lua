@@ -1,0 +1,84 @@
+local support = require "spec.support.policy"
+local target = require "gridcentric.policy.target"
+
+local ask, error_of = support.ask, support.error_of
+
+describe("target", function()
+	it("divides a total among the clones", function()
+		local scale = target { metric = "requests", value = 40 }
+		assert.same({ 3, "120 requests/s, 40 per clone" }, { ask(scale, { requests = 120 }) })
+		assert.equal(4, (ask(scale, { requests = 121 })))
+		assert.equal(0, (ask(scale, { requests = 0, clones = 3 })))
+	end)
+
+	it("takes an average to fall as clones are added", function()
+		local scale = target { metric = "cpu", value = "60%" }
+		local desired, reason = ask(scale, { cpu = 0.9, clones = 4 })
+		assert.equal(6, desired)
+		assert.equal("cpu 90%, 60% per clone", reason)
+		assert.equal(1, (ask(scale, { cpu = 0.1, clones = 4 })))
+		scale = target { metric = "latency.p95", value = "250 ms" }
+		assert.equal(4, (ask(scale, { latency = { p95 = 0.5 }, clones = 2 })))
+	end)
+
+	it("changes nothing within the tolerance", function()
+		local scale = target { metric = "cpu", value = 0.6, tolerance = 0.2 }
+		for _, cpu in ipairs { 0.49, 0.6, 0.71 } do
+			assert.equal(3, (ask(scale, { cpu = cpu, clones = 3 })))
+		end
+		assert.equal(4, (ask(scale, { cpu = 0.73, clones = 3 })))
+		assert.equal(2, (ask(scale, { cpu = 0.4, clones = 3 })))
+		local _, reason = ask(scale, { cpu = 0.7, clones = 3 })
+		assert.equal("cpu 70%, within 20% of 60% per clone", reason)
+	end)
+
+	it("counts the clones that are coming", function()
+		local scale = target { metric = "cpu", value = 0.6 }
+		assert.equal(6, (ask(scale, { cpu = 0.9, clones = 4, coming = 0 })))
+		assert.equal(6, (ask(scale, { cpu = 0.9, clones = 4, coming = 2 })))
+		assert.equal(6, (ask(scale, { cpu = 0.93, clones = 4, coming = 2 })))
+	end)
+
+	it("takes no clone more for a rounding error", function()
+		local scale = target { metric = "cpu", value = 0.6, tolerance = 0 }
+		assert.is_true(3 * 0.2 / 0.6 > 1)
+		assert.equal(1, (ask(scale, { cpu = 0.2, clones = 3 })))
+	end)
+
+	it("wants a first clone for who is there, where there is none to measure", function()
+		local scale = target { metric = "cpu", value = 0.6 }
+		assert.same({ 1, "a first clone for who is there" }, { ask(scale, { connections = 9 }) })
+		assert.equal(0, (ask(scale, { cpu = 0 })))
+	end)
+
+	it("takes the program's own metric for a total, unless told", function()
+		local jobs = { my = { jobs = 10 }, clones = 2 }
+		assert.equal(2, (ask(target { metric = "my.jobs", value = 5 }, jobs)))
+		assert.equal(4, (ask(target { metric = "my.jobs", value = 5, average = true }, jobs)))
+	end)
+
+	it("says which metric is missing", function()
+		local scale = target { metric = "my.jobs", value = 5 }
+		assert.same({ nil, "metric my.jobs is missing", "MISSING" }, { ask(scale, { clones = 1 }) })
+		scale = target { metric = "latency.p99", value = 1 }
+		assert.equal("MISSING", (select(3, ask(scale, { clones = 1 }))))
+	end)
+
+	it("checks its options at once", function()
+		local function wrong(given) return error_of(function() target(given) end) end
+		assert.equal("target: metric: missing", wrong { value = 3 })
+		assert.equal("target: value: missing", wrong { metric = "cpu" })
+		assert.matches('^target: metric: unknown metric "cpus" %(did you mean "cpu"', wrong {
+			metric = "cpus", value = 1,
+		})
+		assert.equal('target: metric: a metric of the load expected, got "coming"', wrong {
+			metric = "coming", value = 1,
+		})
+		assert.equal("target: value: a number above 0 expected, got 0", wrong {
+			metric = "cpu", value = 0,
+		})
+		assert.equal('target: unknown key "tolerence" (did you mean "tolerance"?)', wrong {
+			metric = "cpu", value = 1, tolerence = 1,
+		})
+	end)
+end)
