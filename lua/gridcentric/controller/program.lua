@@ -1,0 +1,117 @@
+-- The program that clones are made from: vmid 0. Its clones outlive it, so it is started anew.
+
+local program = {}
+
+local FIRST_GAP_S = 1 -- before it is started anew; doubled each time it died young or did not start
+local MAX_GAP_S = 30
+local YOUNG_S = 10
+
+---@class gridcentric.ProgramOptions
+---@field policy gridcentric.Policy
+---@field platform gridcentric.Platform
+---@field clock gridcentric.Clock
+---@field event fun(what: string, vmid: integer?, text: string, details: table?) tells what happened
+---@field callback fun(fn: function): function makes what is given to the platform to call
+---@field on_change fun() told when it is ready, and when it has ended
+
+---@class gridcentric.Program: gridcentric.ProgramOptions
+---@field since number? when it was ready; seconds. Nil while it does not run
+---@field failures integer in a row
+---@field starts integer in all
+---@field cancel_timer fun() while it starts, or until it is started again
+local Program = { __name = "gridcentric.program" }
+Program.__index = Program
+
+---@param o gridcentric.ProgramOptions
+---@return gridcentric.Program
+function program.new(o)
+	return setmetatable({
+		policy = o.policy,
+		platform = o.platform,
+		clock = o.clock,
+		event = o.event,
+		callback = o.callback,
+		on_change = o.on_change,
+		failures = 0,
+		starts = 0,
+		cancel_timer = function() end,
+		closed = false,
+	}, Program)
+end
+
+---@return boolean
+function Program:runs()
+	return self.since ~= nil
+end
+
+-- It is ready, or could not be started: whoever waits for that is told, once.
+local function settle(self, ok, err, code)
+	local callback = self.on_started
+	if not callback then return end
+	self.on_started = nil
+	self.cancel_timer()
+	if ok then
+		self.since = self.clock.now()
+		self.on_change()
+	end
+	callback(ok, err, code)
+end
+
+local function give_up(self, timeout)
+	self.platform:stop(0, 0)
+	settle(self, nil, ("it does not listen on port %d after %g s"):format(self.platform.port, timeout))
+end
+
+---@param callback fun(ok: true?, err: string?, code: string?) it is ready, or never will be
+function Program:start(callback)
+	self.on_started = callback
+	self.starts = self.starts + 1
+	local is_inside = self.platform.kind == "inside" -- the program is this process
+	if not is_inside then
+		local timeout = self.policy.app.start_timeout
+		self.cancel_timer = self.clock.after(timeout, function() give_up(self, timeout) end)
+	end
+	-- Outside, it is ready when the platform says so.
+	self.platform:start(self.callback(function(ok, err, code)
+		if not ok or is_inside then settle(self, ok, err, code) end
+	end))
+end
+
+local function start_again(self)
+	if self.closed then return end
+	local gap = math.min(FIRST_GAP_S * 2 ^ self.failures, MAX_GAP_S)
+	self.failures = self.failures + 1
+	self.cancel_timer = self.clock.after(gap, function()
+		self:start(function(ok, err)
+			if ok then return self.event("program", 0, "the program runs again") end
+			self.event("program", 0, "the program cannot be started: " .. err)
+			start_again(self)
+		end)
+	end)
+end
+
+local function on_end(self, info)
+	if not self.since then return settle(self, nil, "it ended before it listened: " .. info.text) end
+	if self.clock.now() - self.since >= YOUNG_S then self.failures = 0 end
+	self.since = nil
+	self.event("program", 0, ("the program ended: %s"):format(info.text),
+		{ status = info.status, signal = info.signal })
+	self.on_change()
+	start_again(self)
+end
+
+---The platform tells of the program.
+---@param state "ready"|"ended"|"failed"
+---@param info { status: integer?, signal: integer?, text: string }
+function Program:on_domain(state, info)
+	if state == "ready" then return settle(self, true) end
+	on_end(self, info)
+end
+
+---Neither waits for it nor starts it any more.
+function Program:close()
+	self.closed = true
+	self.cancel_timer()
+end
+
+return program

@@ -1,0 +1,327 @@
+-- Connections: which clone serves them, and which have to wait. Whose they are: identity.lua.
+--
+-- Theory of operation. Each request (http) or connection (tcp) belongs to a session, each session
+-- to one clone for as long as that lives. Who comes new is counted first, then the policy is
+-- asked, which may make the plan grow, and only then the route picks a clone: so arrivals are
+-- taken one after another, and five at the same instant go the same ways as five in five minutes.
+-- A clone that is not ready yet is as good a place: its connections are held until it is.
+--
+-- Nothing follows the death of a clone through its sessions: whoever finds a session on a clone
+-- that is not usable places it anew. A clone that is to end loses its connections in the same way,
+-- each when what is under way on it is over; one that carries a stream of bytes, at its end.
+
+local identity = require "gridcentric.controller.identity"
+local pool = require "gridcentric.controller.pool"
+local queue = require "gridcentric.queue"
+local sessions = require "gridcentric.controller.sessions"
+
+local traffic = {}
+
+local MAX_TRIES = 3 -- of one request, on different clones
+
+---@class gridcentric.Connection
+---@field conn integer the proxy's number for it
+---@field ip string of the client
+---@field request gridcentric.RouteRequest the one under way, or the last
+---@field session gridcentric.Session? from its first request on
+---@field clone gridcentric.Clone? that serves it or is to
+---@field asked gridcentric.Clone? where the request under way was sent; nil when it was answered
+---@field held_since number? while it waits for a clone; seconds
+---@field tries integer failed ones, of the request under way
+
+---@class gridcentric.Traffic
+---@field connections integer open ones that belong to a session
+---@field sessions gridcentric.Sessions
+---@field held gridcentric.Queue of connections that wait, in order of arrival
+---@field counters table<string, integer>
+---@field refusals table<string, integer> how many were refused, by reason
+local Traffic = { __name = "gridcentric.traffic" }
+Traffic.__index = Traffic
+
+---@class gridcentric.TrafficOptions
+---@field policy gridcentric.Policy
+---@field proxy gridcentric.Proxy
+---@field router gridcentric.Router
+---@field clock gridcentric.Clock
+---@field requests gridcentric.Requests told of each request and answer
+---@field new_key fun(): string makes the key of a session
+---@field is_key fun(value: string): boolean whether new_key() has made it
+---@field on_arrival fun() told of each new session and connection, before it is routed
+---@field on_outcome fun(clone: gridcentric.Clone, failure: string?, status: integer?) told what
+--- became of each request (http) or connection (tcp) that was sent to a clone
+---@field on_vacant fun(clone: gridcentric.Clone) told when one that drains has no connection more
+---@field on_empty fun() told when the last connection has closed
+
+---@param o gridcentric.TrafficOptions
+---@return gridcentric.Traffic
+function traffic.new(o)
+	local function forget_clone(session)
+		if session.clone then session.clone.sessions = session.clone.sessions - 1 end
+	end
+	local counters = {
+		connections = 0, requests = 0, sessions = 0, held = 0, retried = 0, refused = 0,
+		stale_cookies = 0, forged_cookies = 0,
+	}
+	local users = sessions.new {
+		timeout = o.policy.session_timeout,
+		cookieless_timeout = o.policy.cookieless_timeout,
+		on_end = forget_clone,
+	}
+	return setmetatable({
+		policy = o.policy,
+		proxy = o.proxy,
+		router = o.router,
+		clock = o.clock,
+		requests = o.requests,
+		on_arrival = o.on_arrival,
+		on_outcome = o.on_outcome,
+		on_vacant = o.on_vacant,
+		on_empty = o.on_empty,
+		open = {}, -- the proxy's number -> gridcentric.Connection
+		connections = 0,
+		held = queue.new(),
+		sessions = users,
+		identity = identity.new {
+			policy = o.policy, sessions = users, counters = counters,
+			new_key = o.new_key, is_key = o.is_key,
+		},
+		counters = counters,
+		refusals = { full = 0, late = 0, sessions = 0, failed = 0, ending = 0 },
+		draining = false,
+	}, Traffic)
+end
+
+local function count(self, what)
+	self.counters[what] = self.counters[what] + 1
+end
+
+-- Puts the connection under the session that it belongs to now.
+local function enlist(self, c, session, is_new)
+	if c.session == session then return end
+	if c.session then
+		self.sessions:leave(c.session, self.clock.now())
+	else
+		self.connections = self.connections + 1
+		count(self, "connections")
+	end
+	c.session = session
+	if not is_new then self.sessions:join(session) end
+end
+
+-- Where it goes ----------------------------------------------------------------------------------
+
+local function place_session(session, clone)
+	local old = session.clone
+	if old then old.sessions = old.sessions - 1 end
+	if clone then clone.sessions = clone.sessions + 1 end
+	session.clone = clone
+end
+
+local function place_connection(self, c, clone)
+	local old = c.clone
+	if old then old.connections = old.connections - 1 end
+	if clone then clone.connections = clone.connections + 1 end
+	c.clone = clone
+	if old and old.connections == 0 and old.state == "draining" then self.on_vacant(old) end
+end
+
+local function release(self, c)
+	self.held:remove(c)
+	c.held_since = nil
+end
+
+local function refuse(self, c, reason, status, text)
+	release(self, c)
+	count(self, "refused")
+	self.refusals[reason] = self.refusals[reason] + 1
+	c.asked = nil
+	self.proxy:refuse(c.conn, status, text)
+end
+
+-- Refuses one for whom there is no clone.
+local function turn_away(self, c, reason, why)
+	local held = self.policy.held
+	refuse(self, c, reason, held.status, held.text or why)
+end
+
+-- Whether no clone will ever be ready for it: when the service ends, none is begun any more.
+local function is_hopeless(self, c)
+	if not self.draining then return false end
+	local clone = c.session.clone
+	return not clone or clone.state ~= "starting" and clone.state ~= "ready"
+end
+
+local function hold(self, c)
+	if is_hopeless(self, c) then return refuse(self, c, "ending", 503, "the service is ending") end
+	if c.held_since then return end
+	if self.held.length >= self.policy.held.max then
+		return turn_away(self, c, "full", "too many wait for a clone")
+	end
+	c.held_since = self.clock.now()
+	self.held:push(c)
+	count(self, "held")
+end
+
+-- Sends the connection to its session's clone, or has it wait for one.
+local function direct(self, c)
+	local session = c.session
+	if not pool.is_usable(session.clone) then place_session(session, self.router:pick(c.request)) end
+	local clone = session.clone
+	if c.clone ~= clone then place_connection(self, c, clone) end
+	if not clone or clone.state ~= "ready" then return hold(self, c) end
+	release(self, c)
+	c.asked = clone
+	local cookie = self.policy.sticky == "cookie" and not session.known and session.key or nil
+	self.proxy:route(c.conn, clone.ip, clone.port, cookie)
+end
+
+local function arrive(self, c, request)
+	local session, is_new = self.identity:session_of(c.session, c.ip, request.cookie)
+	c.tries, c.request = 0, request
+	if not session then return refuse(self, c, "sessions", 503, "too many users") end
+	local is_first = not c.session
+	enlist(self, c, session, is_new)
+	if is_new or is_first then self.on_arrival() end
+	-- Who is nobody in particular goes where each single request is to go.
+	if not session.key and self.router.route.per_request then place_session(session, nil) end
+	direct(self, c)
+end
+
+-- What the proxy tells ---------------------------------------------------------------------------
+
+-- What is known of a connection; the proxy tells of one by its first request.
+local function look_up(self, conn, ip)
+	local c = self.open[conn]
+	if not c then
+		c = { conn = conn, ip = ip, tries = 0 }
+		self.open[conn] = c
+	end
+	return c
+end
+
+---A connection was accepted; in tcp mode.
+---@param conn integer the proxy's number for it
+---@param ip string the client's
+function Traffic:on_connection(conn, ip)
+	arrive(self, look_up(self, conn, ip), { ip = ip })
+end
+
+---The head of a request has come; in http mode.
+---@param conn integer
+---@param ip string the client's
+---@param request gridcentric.Request
+function Traffic:on_request(conn, ip, request)
+	count(self, "requests")
+	self.requests:arrive(self.clock.now())
+	request.ip = ip
+	arrive(self, look_up(self, conn, ip), request)
+end
+
+---The clone could not be reached, or closed without an answer.
+---@param conn integer
+---@param reason string
+---@param repeatable boolean whether the request may be sent to another clone
+---@param timed_out boolean
+function Traffic:on_failure(conn, reason, repeatable, timed_out)
+	local c = self.open[conn]
+	c.tries = c.tries + 1
+	if c.asked then self.on_outcome(c.asked, reason) end
+	c.asked = nil
+	if not repeatable or c.tries >= MAX_TRIES then
+		return refuse(self, c, "failed", timed_out and 504 or 502,
+			"no answer from the clone: " .. reason)
+	end
+	count(self, "retried")
+	local session, failed = c.session, c.clone
+	local other = self.router:pick(c.request, failed)
+	if other and session.clone == failed then place_session(session, other) end
+	if other then return direct(self, c) end
+	-- The only clone. If it is dying, the next that comes is for this request; else it is tried again.
+	place_connection(self, c, nil)
+	hold(self, c)
+end
+
+-- Takes a connection on which nothing is under way from a clone that is to have none.
+local function take_away(self, c)
+	self.proxy:detach(c.conn)
+	place_connection(self, c, nil)
+end
+
+---A request was answered to its end.
+---@param conn integer
+---@param status integer
+---@param ms integer? from the request's way to a clone to the head of the response; nil: no clone
+---has answered
+function Traffic:on_done(conn, status, ms)
+	self.requests:answer(self.clock.now(), status, ms)
+	local c = self.open[conn]
+	if c.asked then self.on_outcome(c.asked, nil, status) end
+	c.asked = nil
+	if self.draining then return self.proxy:drop(conn) end
+	if c.clone and not pool.is_usable(c.clone) then take_away(self, c) end
+end
+
+---A connection is over.
+---@param conn integer
+function Traffic:on_close(conn)
+	local c = self.open[conn]
+	if not c then return end -- no request came on it
+	self.open[conn] = nil
+	release(self, c)
+	if c.asked and self.policy.mode == "tcp" then self.on_outcome(c.asked) end
+	place_connection(self, c, nil)
+	if c.session then
+		self.connections = self.connections - 1
+		self.sessions:leave(c.session, self.clock.now())
+	end
+	if self:is_empty() then self.on_empty() end
+end
+
+-- What the controller asks for -------------------------------------------------------------------
+
+---Sends on those who wait and need to no longer; places anew those whose clone is gone; refuses
+---those who would wait in vain.
+function Traffic:serve_held()
+	for _, c in ipairs(self.held:list()) do direct(self, c) end
+end
+
+---A clone is to end: whoever has nothing under way on it leaves it.
+---@param clone gridcentric.Clone
+function Traffic:vacate(clone)
+	for _, c in pairs(self.open) do
+		if c.clone == clone and not c.asked then take_away(self, c) end
+	end
+end
+
+---Goes by another policy from now on. Who is there stays where they are.
+---@param policy gridcentric.Policy
+function Traffic:use(policy)
+	self.policy = policy
+	self.sessions.timeout = policy.session_timeout
+	self.sessions.cookieless_timeout = policy.cookieless_timeout
+	self.identity.policy = policy
+	self.router:use(policy.route)
+end
+
+---Ends what has lasted too long: sessions that nobody came back to, waiting.
+function Traffic:expire()
+	local now = self.clock.now()
+	self.sessions:expire(now)
+	local since = now - self.policy.held.timeout
+	while self.held.first and self.held.first.held_since <= since do
+		turn_away(self, self.held.first, "late", "no clone was ready in time")
+	end
+end
+
+---From now on each connection ends with the response that is under way, or the next one.
+function Traffic:drain()
+	self.draining = true
+	self:serve_held()
+end
+
+---@return boolean
+function Traffic:is_empty()
+	return next(self.open) == nil
+end
+
+return traffic

@@ -1,0 +1,158 @@
+-- What is known of the load: the sample that a policy gets.
+--
+--	local load = metrics.new { ... }
+--	load:refresh()       each second: measures what takes time
+--	load:sample()        at any time, and at once
+--
+-- What changes with each arrival is read for each sample; the rest is as the last refresh() found
+-- it. How to add a metric: measure it in measure(), add its field to the class below, and name it
+-- among those that policies can use, in policy/metric.lua.
+
+local requests = require "gridcentric.metrics.requests"
+local scraper = require "gridcentric.metrics.scraper"
+local told = require "gridcentric.metrics.told"
+local usage = require "gridcentric.metrics.usage"
+
+local metrics = {}
+
+-- For JSON: also when it is empty.
+local OBJECT = { __jsontype = "object" }
+
+---Not to be changed by who gets it.
+---@class gridcentric.Sample
+---@field sessions integer users that count
+---@field connections integer open ones; in http mode from their first request on
+---@field held integer connections that wait for a clone
+---@field clones integer that serve
+---@field coming integer clones that are planned or being made
+---@field time number seconds since 1970, for what goes by the calendar
+---@field denied integer clones of the last operation that could not be made
+---@field requests number a second, over the last 10 s; http mode only, as the next two
+---@field errors number answers of status 500 and above a second, over the last 10 s
+---@field latency gridcentric.Latency over the last 30 s
+---@field cpu number? busy share of one core, average of the clones; 0 without clones
+---@field memory number? bytes that clones share with no other process; 0 without clones
+---@field memory_per_clone number? its average
+---@field heap number? bytes of the program's Lua heap
+---@field my table<string, number> the user's own
+
+---From a request's way to a clone to the head of its response. 0 without requests.
+---@class gridcentric.Latency
+---@field p50 number seconds
+---@field p95 number seconds
+---@field p99 number seconds
+
+---How what is outside is looked at. What is left out is not measured.
+---@class gridcentric.Instruments
+---@field cpu_time? fun(pid: integer): number? seconds
+---@field private_memory? fun(pid: integer): integer? bytes
+---@field heap? fun(): number bytes, where the program is this process
+---@field recorded? fun(): table<string, any> all of it, as it was measured once
+---@field fetch? fun(target: gridcentric.HttpTarget, limits: table, callback: function): fun()
+
+---@class gridcentric.MetricsOptions
+---@field policy gridcentric.Policy
+---@field now fun(): number seconds
+---@field clones fun(): gridcentric.Clone[] those that serve
+---@field counts table<string, fun(): number> fields that are read for each sample
+---@field instruments? gridcentric.Instruments
+
+---@class gridcentric.Metrics: gridcentric.MetricsOptions
+---@field requests gridcentric.Requests
+---@field told gridcentric.Told
+---@field scraper gridcentric.Scraper?
+---@field measured table<string, any> fields as of the last refresh
+local Metrics = { __name = "gridcentric.metrics" }
+Metrics.__index = Metrics
+
+-- The user's own. What the policy says where to ask for, no domain can tell.
+local function measure_own(self)
+	local how = {}
+	for name, entry in pairs(self.policy.metrics) do how[name] = entry.aggregate end
+	local own = self.told:measure(how)
+	local scraped = self.scraper and self.scraper:measure() or {}
+	for name, entry in pairs(self.policy.metrics) do
+		if entry.metric then own[name] = scraped[name] end
+	end
+	return setmetatable(own, OBJECT)
+end
+
+local function measure(self)
+	if self.instruments.recorded then return self.instruments.recorded() end
+	local clones = self.clones()
+	local measured = self.requests:measure(self.now())
+	for name, value in pairs(self.usage and usage.measure(clones) or {}) do measured[name] = value end
+	local heap = self.instruments.heap
+	measured.heap = heap and heap() or self.told:get(0, "_heap")
+	measured.my = measure_own(self)
+	return measured
+end
+
+---@param o gridcentric.MetricsOptions
+---@return gridcentric.Metrics
+function metrics.new(o)
+	local self = setmetatable({
+		now = o.now,
+		clones = o.clones,
+		counts = o.counts,
+		instruments = o.instruments or {},
+		requests = requests.new(o.now()),
+		told = told.new(),
+	}, Metrics)
+	if self.instruments.cpu_time then
+		self.usage = usage.new {
+			cpu_time = self.instruments.cpu_time,
+			private_memory = self.instruments.private_memory,
+			now = o.now,
+		}
+	end
+	self:follow(o.policy)
+	return self
+end
+
+---Measures what this policy wants from now on.
+---@param policy gridcentric.Policy
+function Metrics:follow(policy)
+	self:close()
+	self.policy = policy
+	if self.instruments.fetch then
+		self.scraper = scraper.new {
+			metrics = policy.metrics, fetch = self.instruments.fetch, clones = self.clones, now = self.now,
+		}
+	end
+	self.measured = measure(self)
+end
+
+---Measures anew; to be called about once a second.
+function Metrics:refresh()
+	if self.usage then self.usage:step(self.clones()) end
+	if self.scraper then self.scraper:step() end
+	self.measured = measure(self)
+end
+
+---@return gridcentric.Sample
+function Metrics:sample()
+	local sample = {}
+	for name, value in pairs(self.measured) do sample[name] = value end
+	for name, read in pairs(self.counts) do sample[name] = read() end
+	return sample
+end
+
+---Why metrics of the user's own could not be had the last time, by name.
+---@return table<string, string>
+function Metrics:errors()
+	return setmetatable(self.scraper and self.scraper.errors or {}, OBJECT)
+end
+
+---How often they could not be had, by name.
+---@return table<string, integer>
+function Metrics:failures()
+	return self.scraper and self.scraper.failures or {}
+end
+
+---Calls off what is under way.
+function Metrics:close()
+	if self.scraper then self.scraper:close() end
+end
+
+return metrics

@@ -1,0 +1,58 @@
+-- Requests, as the proxy sees them come and be answered: how many, how fast, how well.
+
+local histogram = require "gridcentric.metrics.histogram"
+local window = require "gridcentric.metrics.window"
+
+local requests = {}
+
+-- Long enough to smooth single requests, short enough to follow a rush.
+local RATE = { span = 10, slots = 10 }
+-- In milliseconds; the longest wait of the proxy is some minutes.
+local LATENCY = { least = 1, doubles = 20, span = 30, slots = 10 }
+
+---@class gridcentric.Requests
+---@field classes table<string, integer> answers of "1xx" to "5xx" since the start
+---@field latency gridcentric.Histogram in milliseconds
+local Requests = { __name = "gridcentric.requests" }
+Requests.__index = Requests
+
+---@param now number seconds
+---@return gridcentric.Requests
+function requests.new(now)
+	return setmetatable({
+		classes = { ["1xx"] = 0, ["2xx"] = 0, ["3xx"] = 0, ["4xx"] = 0, ["5xx"] = 0 },
+		latency = histogram.new(LATENCY, now),
+		arrivals = window.new(RATE, now),
+		errors = window.new(RATE, now),
+	}, Requests)
+end
+
+---A request has come.
+---@param now number
+function Requests:arrive(now)
+	self.arrivals:add(now)
+end
+
+---A request was answered.
+---@param now number
+---@param status integer
+---@param ms number? that a clone took to answer; nil if none did
+function Requests:answer(now, status, ms)
+	local class = ("%dxx"):format(status // 100)
+	self.classes[class] = (self.classes[class] or 0) + 1
+	if status >= 500 then self.errors:add(now) end
+	if ms then self.latency:add(now, ms) end
+end
+
+---@param now number
+---@return { requests: number, errors: number, latency: gridcentric.Latency }
+function Requests:measure(now)
+	local p50, p95, p99 = self.latency:quantiles(now, 0.5, 0.95, 0.99)
+	return {
+		requests = self.arrivals:rate(now),
+		errors = self.errors:rate(now),
+		latency = { p50 = p50 / 1000, p95 = p95 / 1000, p99 = p99 / 1000 },
+	}
+end
+
+return requests

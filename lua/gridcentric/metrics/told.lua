@@ -1,0 +1,85 @@
+-- What domains tell about themselves by gc.metric(name, value): the last value of each name.
+
+local aggregate = require "gridcentric.metrics.aggregate"
+
+local told = {}
+
+local MAX_NAMES = 64 -- of one domain; the guest API allows no more either
+
+---@class gridcentric.Told
+---@field by_vmid table<integer, table<string, number>>
+local Told = { __name = "gridcentric.told" }
+Told.__index = Told
+
+---@return gridcentric.Told
+function told.new()
+	return setmetatable({ by_vmid = {}, names = {} }, Told)
+end
+
+local function is_full(self, vmid)
+	return (self.names[vmid] or 0) >= MAX_NAMES
+end
+
+---A domain has told a value. What is no name or number is passed over.
+---@param vmid integer
+---@param name string
+---@param value number
+function Told:set(vmid, name, value)
+	if not name:find "^[a-z0-9_]+$" or #name > 64 then return end
+	if value ~= value or math.abs(value) == math.huge then return end
+	local values = self.by_vmid[vmid] or {}
+	if values[name] == nil then
+		if is_full(self, vmid) then return end
+		self.names[vmid] = (self.names[vmid] or 0) + 1
+	end
+	values[name] = value
+	self.by_vmid[vmid] = values
+end
+
+---@param vmid integer
+---@param name string
+---@return number?
+function Told:get(vmid, name)
+	local values = self.by_vmid[vmid]
+	return values and values[name]
+end
+
+---A domain has ended, and its values with it.
+---@param vmid integer
+function Told:forget(vmid)
+	self.by_vmid[vmid], self.names[vmid] = nil, nil
+end
+
+---All domains have ended.
+function Told:clear()
+	self.by_vmid, self.names = {}, {}
+end
+
+-- The values of each name. Those that begin with _ are between us and the guest API.
+local function by_name(self)
+	local lists = {}
+	for _, values in pairs(self.by_vmid) do
+		for name, value in pairs(values) do
+			local list = lists[name] or {}
+			list[#list + 1] = value
+			lists[name] = list
+		end
+	end
+	for name in pairs(lists) do
+		if name:find "^_" then lists[name] = nil end
+	end
+	return lists
+end
+
+---One number for each name.
+---@param how table<string, "sum"|"avg"|"min"|"max"> of a name; those that are not in it: sum
+---@return table<string, number>
+function Told:measure(how)
+	local measured = {}
+	for name, values in pairs(by_name(self)) do
+		measured[name] = aggregate.of(how[name] or "sum", values)
+	end
+	return measured
+end
+
+return told

@@ -1,0 +1,68 @@
+-- What setup() checks and says. Whole runs are in system/gcscale_spec.lua.
+
+local async = require "spec.support.async"
+
+describe("autoscale.setup", function()
+	-- Runs it in a program of its own; its exit status and what it says.
+	local function setup(t, arguments, env)
+		local script = t.tmpdir() .. "/program.lua"
+		local file = assert(io.open(script, "w"))
+		file:write(('require("gridcentric.autoscale").setup(%s)\n'):format(arguments))
+		file:close()
+		local process = t.spawn { "lua5.4", script, env = env }
+		return process:wait(), process.stderr
+	end
+
+	local function refuses(arguments, expected)
+		async.run(function(t)
+			local status, said = setup(t, arguments)
+			assert.equal(1, status)
+			assert.matches("program.lua:1: " .. expected, said)
+		end)
+	end
+
+	it("refuses what is no port", function()
+		refuses("80", "bad argument #2 to 'setup' %(port expected, got nil%)")
+		refuses("70000, 80", "bad argument #1 to 'setup' %(port expected, got 70000%)")
+		refuses("'http', 80", "bad argument #1 to 'setup'")
+	end)
+
+	it("refuses options that there are not", function()
+		refuses("0, 80, { perclone = 2 }", 'setup: unknown key "perclone" %(did you mean "per_clone"%?%)')
+		refuses("0, 80, { min = 5, max = 4 }", "setup: clones: min is 5, but max 4")
+		refuses("0, 80, { host = 'nowhere' }", "setup: listen: a port or")
+		refuses("0, 80, { log = 1 }", "setup: log: a function or false expected, got 1")
+	end)
+
+	it("refuses a port that another program listens on", function()
+		async.run(function(t)
+			local port = t.listen(function() end)
+			local status, said = setup(t, port .. ", 80")
+			assert.equal(1, status)
+			assert.matches("program.lua:1: setup: cannot listen on 127.0.0.1:%d+: .*"
+				.. "; another program listens there", said)
+		end)
+	end)
+
+	it("says where it listens, and tells its log", function()
+		async.run(function(t)
+			local status, said = setup(t, [[0, 80, { log = function(what, vmid, text)
+				io.stderr:write(what, ": ", text, "\n")
+				os.exit(0)
+			end })
+			require("luv").run(]])
+			assert.equal(0, status)
+			assert.matches("^start: listens on 127.0.0.1:%d+\n$", said)
+		end)
+	end)
+
+	it("goes on where its log fails", function()
+		async.run(function(t)
+			local status, said = setup(t, [[0, 80, { log = function() error "full" end })
+				require("luv").new_timer():start(0, 0, function() os.exit(7) end)
+				require("luv").run(]])
+			assert.equal(7, status)
+			assert.matches("autoscale: log: .*program.lua:1: full", said)
+		end)
+	end)
+end)

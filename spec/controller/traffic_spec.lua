@@ -1,0 +1,335 @@
+local fake_clock = require "spec.support.fake_clock"
+local fake_proxy = require "spec.support.fake_proxy"
+local policy = require "gridcentric.policy"
+local pool = require "gridcentric.controller.pool"
+local requests = require "gridcentric.metrics.requests"
+local router = require "gridcentric.controller.router"
+local traffic = require "gridcentric.controller.traffic"
+
+-- Whose connections are; what becomes of them when clones come and go is in controller_spec.lua.
+describe("traffic", function()
+	local clock, proxy, clones, all, arrivals, outcomes, vacant
+
+	-- With two clones, and round_robin between them.
+	local function start(given)
+		given.app, given.route = { script = "server.lua" }, given.route or "round_robin"
+		outcomes, vacant = {}, {}
+		clock, proxy, clones, arrivals = fake_clock.new(), fake_proxy.new(), pool.new(), 0
+		local keys = 0
+		local p = assert(policy.check(given))
+		all = traffic.new {
+			policy = p,
+			proxy = proxy,
+			router = router.new { route = p.route, pool = clones, seed = 1 },
+			clock = clock,
+			new_key = function()
+				keys = keys + 1
+				return "key" .. keys
+			end,
+			is_key = function(value) return value:find "^key" ~= nil end,
+			requests = requests.new(clock.now()),
+			on_arrival = function() arrivals = arrivals + 1 end,
+			on_outcome = function(clone, failure, status)
+				table.insert(outcomes, clone.vmid .. " " .. (failure or status or "over"))
+			end,
+			on_vacant = function(clone) table.insert(vacant, clone.vmid) end,
+			on_empty = function() end,
+		}
+		proxy:serve(all)
+		for vmid = 1, 2 do
+			local clone = clones:plan(0)
+			clones:move(clone, "starting")
+			clones:serve(clone, vmid, { ip = "clone" .. vmid, port = 80 }, 0)
+		end
+	end
+
+	describe("with cookies", function()
+		before_each(function() start {} end)
+
+		it("offers a cookie until it comes back", function()
+			local user = proxy:client()
+			user:request()
+			assert.equal("key1", user.offered)
+			user:request()
+			assert.is_nil(user.offered)
+			assert.equal(1, all.sessions.count)
+		end)
+
+		it("knows a user on several connections", function()
+			local user = proxy:client()
+			user:request()
+			local tab = proxy:client { cookie = user.cookie }
+			tab:request()
+			assert.equal("clone1", tab.at)
+			assert.equal(1, all.sessions.count)
+			assert.equal(2, clones.ready[1].connections)
+			assert.equal(1, clones.ready[1].sessions)
+			tab:close()
+			user:close()
+			assert.equal(0, clones.ready[1].connections)
+			assert.equal(1, clones.ready[1].sessions)
+			clock.advance(60)
+			all:expire()
+			assert.equal(0, clones.ready[1].sessions)
+		end)
+
+		it("takes one who shows a forged or stale cookie for somebody new", function()
+			local user = proxy:client { cookie = "forged", keeps_cookies = false }
+			user:request()
+			assert.equal("key1", user.offered)
+			assert.equal(1, all.sessions.count)
+		end)
+
+		it("counts forged cookies, and stale ones, which were its own", function()
+			for _, cookie in ipairs { "forged", "key99", "key100" } do
+				proxy:client({ cookie = cookie, keeps_cookies = false }):request()
+			end
+			local user = proxy:client()
+			user:request()
+			user:request()
+			assert.equal(1, all.counters.forged_cookies)
+			assert.equal(2, all.counters.stale_cookies)
+		end)
+
+		it("tells of requests and answers, with the time only of those that a clone gave", function()
+			local user = proxy:client()
+			for _ = 1, 3 do
+				user:request()
+				user:done(200, 8)
+			end
+			proxy.handler:on_done(user.conn, 503)
+			local measured = all.requests:measure(clock.now())
+			assert.equal(3, measured.requests)
+			assert.equal(1, measured.errors)
+			assert.equal(3, all.requests.latency.count)
+			assert.equal(3, all.requests.classes["2xx"])
+		end)
+
+		it("takes requests without a cookie on one connection for one user", function()
+			local program = proxy:client { keeps_cookies = false }
+			for _ = 1, 5 do program:request() end
+			assert.equal(1, all.sessions.count)
+			assert.equal("key1", program.offered)
+		end)
+
+		it("tells users apart who come by one connection, as through another proxy", function()
+			local front = proxy:client()
+			front:request()
+			front:request() -- the first user's cookie is known now
+			front.cookie = nil
+			front:request()
+			assert.equal("clone2", front.at)
+			assert.equal(2, all.sessions.count)
+			front.cookie = "key1"
+			front:request()
+			assert.equal("clone1", front.at)
+			assert.equal(1, clones.ready[1].connections)
+			assert.equal(0, clones.ready[2].connections)
+		end)
+
+		it("tells of each new session and connection once", function()
+			local user = proxy:client()
+			user:request()
+			user:request()
+			assert.equal(1, arrivals)
+			user:close()
+			user:request()
+			assert.equal(2, arrivals)
+		end)
+
+		it("does not count a connection that never asked for anything", function()
+			all:on_close(77)
+			assert.equal(0, all.connections)
+			assert.equal(0, arrivals)
+		end)
+	end)
+
+	it("knows users by their address", function()
+		start { sticky = "source" }
+		local user, neighbour = proxy:client(), proxy:client()
+		local other = proxy:client { ip = "192.0.2.2" }
+		user:request()
+		neighbour:request()
+		other:request()
+		assert.same({ "clone1", "clone1", "clone2" }, { user.at, neighbour.at, other.at })
+		assert.equal(2, all.sessions.count)
+		assert.is_nil(user.offered)
+	end)
+
+	it("takes each connection for a user where nothing tells users", function()
+		start { sticky = false }
+		local user, other = proxy:client(), proxy:client()
+		user:request()
+		user:request()
+		other:request()
+		assert.same({ "clone1", "clone2" }, { user.at, other.at })
+		assert.equal(2, all.sessions.count)
+		user:close()
+		assert.equal(1, all.sessions.count)
+		assert.equal(0, clones.ready[1].sessions)
+	end)
+
+	it("takes each connection for a user in tcp mode", function()
+		start { mode = "tcp" }
+		local user, other = proxy:client(), proxy:client()
+		user:connect()
+		other:connect()
+		assert.same({ "clone1", "clone2" }, { user.at, other.at })
+		assert.equal(0, all.counters.requests)
+	end)
+
+	it("refuses those beyond limits.sessions", function()
+		start { limits = { sessions = 2 } }
+		local users = {}
+		for i = 1, 3 do
+			users[i] = proxy:client()
+			users[i]:request()
+		end
+		assert.equal(503, users[3].refused)
+		assert.is_nil(users[2].refused)
+		assert.equal(1, all.counters.refused)
+		assert.same({ full = 0, late = 0, sessions = 1, failed = 0, ending = 0 }, all.refusals)
+		users[3]:close()
+		assert.equal(2, all.connections)
+	end)
+
+	it("places users anew only when their clone cannot be used any more", function()
+		start {}
+		local user = proxy:client()
+		user:request()
+		clones:move(clones.ready[1], "draining")
+		user:request()
+		assert.equal("clone2", user.at)
+		assert.equal(1, clones.ready[1].sessions)
+		assert.equal(0, clones.draining[1].sessions)
+	end)
+
+	it("routes each request anew where nobody is known and the route looks at requests", function()
+		start { sticky = false, route = require "gridcentric.route.hash" { by = "path" } }
+		local user, seen = proxy:client(), {}
+		for i = 1, 40 do
+			user:request("/" .. i % 20)
+			seen[i] = user.at
+			user:done()
+		end
+		local other = {}
+		for i = 1, 20 do
+			assert.equal(seen[i], seen[i + 20])
+			other[seen[i]] = true
+		end
+		assert.is_true(other.clone1 and other.clone2)
+		assert.equal(1, clones.ready[1].sessions + clones.ready[2].sessions)
+		assert.equal(1, clones.ready[1].connections + clones.ready[2].connections)
+	end)
+
+	it("keeps a user on a clone whatever the route looks at", function()
+		start { route = require "gridcentric.route.hash" { by = "path" } }
+		local user = proxy:client()
+		user:request "/a"
+		local first = user.at
+		for i = 1, 20 do
+			user:request("/" .. i)
+			assert.equal(first, user.at)
+		end
+	end)
+
+	it("tells what became of what was sent to a clone", function()
+		start { limits = { sessions = 1 } }
+		local user = proxy:client()
+		user:request()
+		user:done(204)
+		user:request()
+		user:fail(true) -- is tried on the other
+		user:done(500)
+		local refused = proxy:client()
+		refused:request()
+		refused:done(503)
+		user:request()
+		user:fail(false)
+		user:done(502)
+		assert.same({ "1 204", "1 ECONNREFUSED", "2 500", "2 ECONNREFUSED" }, outcomes)
+	end)
+
+	it("tells it of connections in tcp mode, when they are over", function()
+		start { mode = "tcp" }
+		local user = proxy:client()
+		user:connect()
+		user:fail(true)
+		user:close()
+		assert.same({ "1 ECONNREFUSED", "2 over" }, outcomes)
+	end)
+
+	describe("when a clone is to end", function()
+		-- One whose request is under way on clone 1, and one who waits for nothing there.
+		local function two_users()
+			local busy, still = proxy:client(), proxy:client()
+			busy:request()
+			proxy:client():request()
+			still:request()
+			still:done()
+			assert.same({ "clone1", "clone1" }, { busy.at, still.at })
+			local clone = clones.ready[1]
+			clones:move(clone, "draining")
+			all:vacate(clone)
+			return busy, still, clone
+		end
+
+		it("takes those away who have nothing under way, and others when they have not", function()
+			start {}
+			local busy, still, clone = two_users()
+			assert.equal(1, clone.connections)
+			assert.same({ nil, 1 }, { busy.ndetached, still.ndetached })
+			assert.same({}, vacant)
+			busy:done()
+			assert.equal(1, busy.ndetached)
+			assert.equal(0, clone.connections)
+			assert.same({ 1 }, vacant)
+		end)
+
+		it("sends their next requests to others", function()
+			start {}
+			local busy, still = two_users()
+			still:request()
+			busy:done()
+			busy:request()
+			assert.same({ "clone2", "clone2" }, { busy.at, still.at })
+		end)
+
+		it("leaves streams alone until they end", function()
+			start { mode = "tcp" }
+			local user = proxy:client()
+			user:connect()
+			local clone = clones.ready[1]
+			clones:move(clone, "draining")
+			all:vacate(clone)
+			assert.equal(1, clone.connections)
+			user:close()
+			assert.same({ 1 }, vacant)
+		end)
+	end)
+
+	it("refuses as the policy says", function()
+		start { held = { max = 0, status = 429, text = "come back later" } }
+		for _, clone in ipairs { table.unpack(clones.ready) } do clones:move(clone, "dead") end
+		local user = proxy:client()
+		user:request()
+		assert.same({ 429, "come back later" }, { user.refused, user.refused_text })
+	end)
+
+	it("goes by another policy", function()
+		start {}
+		local user = proxy:client()
+		user:request()
+		user:close()
+		all:use(assert(policy.check {
+			app = { script = "server.lua" }, route = "latest", session_timeout = 5,
+			cookieless_timeout = 5,
+		}))
+		assert.equal(5, all.sessions.timeout)
+		local others = { proxy:client(), proxy:client() }
+		for _, other in ipairs(others) do other:request() end
+		assert.same({ "clone2", "clone2" }, { others[1].at, others[2].at })
+		user:request()
+		assert.equal("clone1", user.at)
+	end)
+end)
