@@ -1,0 +1,45 @@
+-- gcscale check: whether a policy file is right, and what it would do. Opens no socket and starts
+-- no process; but the file is code, and is run.
+
+local check = require "gridcentric.check"
+local columns = require "gridcentric.cli.columns"
+local exit = require "gridcentric.cli.exit"
+local host_port = require "gridcentric.host_port"
+local policy = require "gridcentric.policy"
+
+local TITLES = {
+	{ title = "SESSIONS", right = true }, { title = "DESIRED", right = true },
+	{ title = "WANTED", right = true }, { title = "REASON" }, { title = "LIMIT" },
+}
+
+local function cells(row)
+	return {
+		tostring(row.sessions), tostring(row.desired or ""), tostring(row.wanted or ""),
+		row.reason:gsub("%c+", " "), row.limit or "",
+	}
+end
+
+local function show(p, rows, terminal)
+	print(("%s: %s on %s, %d to %d clones, route %s"):format(p.name, p.mode,
+		host_port.show(p.listen.host, p.listen.port), p.clones.min, p.clones.max, p.route.name))
+	local shown = {}
+	for i, row in ipairs(rows) do shown[i] = cells(row) end
+	print(table.concat(columns.lay_out(TITLES, shown, terminal.width), "\n"))
+end
+
+---@param args { policy: string }
+---@param terminal gridcentric.Terminal
+---@return integer exit status
+return function(args, terminal)
+	local p, wrong = policy.load(args.policy)
+	if not p then return exit.fail(exit.POLICY, wrong) end
+	local all_ok = true
+	for _, one in ipairs { p, p.shadow } do
+		local rows, ok = check.rows(one, os.time())
+		if one == p.shadow then print(("\nshadow:")) end
+		show(one, rows, terminal)
+		all_ok = all_ok and ok
+	end
+	if all_ok then return exit.OK end
+	return exit.fail(exit.POLICY, args.policy .. ": the policy fails")
+end

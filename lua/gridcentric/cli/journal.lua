@@ -1,0 +1,47 @@
+-- What gcscale says while it runs: on a terminal lines to read; else lines to parse, each
+--
+--	2026-11-23T05:41:14Z EVENT CLONE TEXT
+--
+-- with "-" for no clone.
+
+local journal = {}
+
+local COLOURS = {
+	start = "bold",
+	decision = "cyan",
+	ready = "green",
+	drain = "dim", ended = "dim",
+	reload = "bold", hold = "bold", readmitted = "green", kill = "yellow", cut = "yellow",
+	ejected = "yellow", denied = "yellow",
+	died = "red", stopped = "red", failed = "yellow", program = "yellow", policy = "yellow",
+}
+
+local function one_line(text)
+	return (text:gsub("%c+", " "))
+end
+
+---@param terminal gridcentric.Terminal
+---@param write? fun(line: string)
+---@param time? fun(): integer
+---@return gridcentric.Log
+function journal.new(terminal, write, time)
+	write = write or function(line) io.stdout:write(line, "\n"):flush() end
+	time = time or os.time
+	local self = {}
+
+	function self.event(what, vmid, text)
+		text = one_line(text)
+		if terminal.is_tty then
+			write(terminal.paint("dim", os.date("%H:%M:%S", time())) .. "  "
+				.. terminal.paint(COLOURS[what], text))
+		else
+			write(("%s %s %s %s"):format(os.date("!%Y-%m-%dT%H:%M:%SZ", time()), what, vmid or "-", text))
+		end
+	end
+
+	function self.error(text) io.stderr:write("gcscale: ", text, "\n") end
+
+	return self
+end
+
+return journal

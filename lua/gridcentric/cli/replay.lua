@@ -1,0 +1,150 @@
+-- gcscale replay: plays a trace before one or more policies, and shows what came of it.
+
+local chart = require "gridcentric.chart.text"
+local columns = require "gridcentric.cli.columns"
+local duration = require "gridcentric.cli.duration"
+local exit = require "gridcentric.cli.exit"
+local json = require "dkjson"
+local policy = require "gridcentric.policy"
+local replay = require "gridcentric.replay"
+local steps = require "gridcentric.chart.steps"
+local svg = require "gridcentric.chart.svg"
+local trace = require "gridcentric.trace"
+
+local WIDTH = 80 -- where there is no terminal
+
+-- What is told of a result: the title, how it is shown.
+local SHOWN = {
+	{ "clone-hours", function(r) return ("%.4g"):format(r.clone_hours) end },
+	{ "most clones", function(r) return ("%d"):format(r.most_clones) end },
+	{ "too few clones", function(r)
+		local percent = r.under_s / r.seconds * 100
+		local share = percent > 0 and percent < 0.01 and "< 0.01" or ("%.2f"):format(percent)
+		return ("%s (%s%%)"):format(duration(r.under_s), share)
+	end },
+	{ "held", function(r) return ("%d"):format(r.held) end },
+	{ "refused", function(r) return ("%d"):format(r.refused) end },
+	{ "decisions", function(r) return ("%d"):format(r.decisions) end },
+	{ "clones made", function(r) return ("%d"):format(r.made) end },
+	{ "clones ended", function(r) return ("%d"):format(r.ended) end },
+	{ "denials", function(r) return ("%d"):format(r.denied) end },
+}
+
+local function load_policies(paths)
+	local policies, seen = {}, {}
+	for i, path in ipairs(paths) do
+		local p, err = policy.load(path)
+		if not p then return nil, err end
+		if seen[p.name] then p.name = path end -- copies of one file in several folders
+		seen[p.name] = true
+		policies[i] = p
+	end
+	return policies
+end
+
+local function read_trace(path)
+	local file, err = io.open(path)
+	if not file then return nil, err end
+	local t, wrong = trace.read(file:lines(), path)
+	file:close()
+	return t, wrong
+end
+
+local function table_lines(results)
+	local titles, rows = { { title = " " } }, {}
+	for i, result in ipairs(results) do titles[i + 1] = { title = result.name, right = true } end
+	for i, shown in ipairs(SHOWN) do
+		rows[i] = { shown[1] }
+		for j, result in ipairs(results) do rows[i][j + 1] = shown[2](result) end
+	end
+	return columns.lay_out(titles, rows)
+end
+
+local function most_clones(results)
+	local most = 1
+	for _, result in ipairs(results) do most = math.max(most, result.most_clones) end
+	return most
+end
+
+local function chart_lines(results, span, terminal)
+	local load, most = results[1].load, most_clones(results)
+	local panels = { { title = "sessions", steps = load, most = steps.most(load) } }
+	for _, result in ipairs(results) do
+		panels[#panels + 1] =
+			{ title = "clones, " .. result.name, steps = result.clones, most = most }
+	end
+	return chart.lines {
+		panels = panels, from = span.from, to = span.to,
+		width = terminal.width or WIDTH, is_unicode = terminal.is_unicode,
+	}
+end
+
+local function svg_of(results, span, path)
+	local titles, series = {}, {}
+	for i = 1, 6 do titles[i] = SHOWN[i][1] end
+	for i, result in ipairs(results) do
+		series[i] = { name = result.name, steps = result.clones, values = {} }
+		for j = 1, 6 do series[i].values[j] = SHOWN[j][2](result) end
+	end
+	return svg.render {
+		title = "Replay of " .. path:match "[^/]*$",
+		subtitle = ("%s, %d rows"):format(duration(span.to - span.from), span.rows),
+		from = span.from, to = span.to, load = results[1].load, load_title = "Sessions",
+		series = series, titles = titles,
+	}
+end
+
+local function write(path, text)
+	local file, err = io.open(path, "w")
+	if not file then return nil, err end
+	local ok, wrong = file:write(text)
+	file:close()
+	return ok, wrong
+end
+
+local function show(results, span, args, terminal)
+	if args.json then
+		for _, result in ipairs(results) do result.load, result.clones = nil, nil end
+		return print(json.encode(results))
+	end
+	print(table.concat(table_lines(results), "\n"))
+	print()
+	print(table.concat(chart_lines(results, span, terminal), "\n"))
+end
+
+-- A policy that failed was played on with its last word, as it would have been live.
+local function tell_faults(results)
+	for _, result in ipairs(results) do
+		if result.faults > 0 then
+			io.stderr:write(("gcscale: %s failed %d times: %s\n"):format(
+				result.name, result.faults, result.fault or "not any more"))
+		end
+	end
+end
+
+---@class gridcentric.ReplayArguments: gridcentric.ReplayOptions
+---@field policy string
+---@field trace string
+---@field others string[]
+---@field svg string?
+---@field json boolean?
+
+---@param args gridcentric.ReplayArguments
+---@param terminal gridcentric.Terminal
+---@return integer exit status
+return function(args, terminal)
+	local policies, wrong = load_policies { args.policy, table.unpack(args.others) }
+	if not policies then return exit.fail(exit.POLICY, wrong) end
+	local t, err = read_trace(args.trace)
+	if not t then return exit.fail(exit.FAILED, err) end
+	local results = {}
+	for i, p in ipairs(policies) do results[i] = replay.play(p, t, args) end
+	local span = { from = t.at[1], to = t.at[t.n] + 1, rows = t.n }
+	if args.svg then
+		local ok, failure = write(args.svg, svg_of(results, span, args.trace))
+		if not ok then return exit.fail(exit.FAILED, failure) end
+	end
+	show(results, span, args, terminal)
+	tell_faults(results)
+	return exit.OK
+end
