@@ -1,0 +1,58 @@
+-- limit: 300 s
+-- Installs into empty folders, by luarocks and by `make install`, and uses what is
+-- there. The build in build/ serves for both.
+
+local async = require "spec.support.async"
+local paths = require "spec.support.paths"
+
+local deadline_ms = 250000
+
+-- Runs a command in the sources to its end; gives its output.
+local function run(t, ...)
+	local p = t.spawn{ cwd = paths.root, env = { LUA_PATH = false, LUA_CPATH = false }, ... }
+	local status = p:wait(deadline_ms)
+	assert.equal(0, status, p:describe())
+	return p.stdout
+end
+
+-- That the command runs, from another folder, and that Lua finds the module.
+local function assert_usable(t, bin, prefix)
+	assert.matches("gcscale", run(t, bin .. "/gcscale", "--version"))
+	local link = t.tmpdir() .. "/command"
+	assert(require("luv").fs_symlink(bin .. "/gcscale", link))
+	local p = t.spawn{ link, "--version", cwd = "/", env = { LUA_PATH = false, LUA_CPATH = false } }
+	assert.equal(0, (p:wait()), p:describe())
+
+	local lua = t.spawn{ "lua5.4", "-e", "print(package.searchpath('gridcentric.core', package.cpath))"
+		.. "require 'gridcentric.core' require 'gridcentric'", env = {
+		LUA_PATH = prefix .. "/share/lua/5.4/?.lua;" .. prefix .. "/share/lua/5.4/?/init.lua;;",
+		LUA_CPATH = prefix .. "/lib/lua/5.4/?.so;;",
+	} }
+	assert.equal(0, (lua:wait()), lua:describe())
+	assert.equal(prefix .. "/lib/lua/5.4/gridcentric/core.so\n", lua.stdout)
+end
+
+describe("an installation #packaging #slow", function()
+	it("by luarocks into an empty tree works", function()
+		async.run(function(t)
+			local tree = t.tmpdir()
+			run(t, "luarocks", "--lua-version", "5.4", "--tree", tree, "make",
+				"rockspec/gridcentric-scm-1.rockspec")
+			assert_usable(t, tree .. "/bin", tree)
+		end, { timeout_ms = deadline_ms })
+	end)
+
+	it("by make install works, also for C", function()
+		async.run(function(t)
+			local prefix = t.tmpdir()
+			run(t, "make", "install", "PREFIX=" .. prefix)
+			assert_usable(t, prefix .. "/bin", prefix)
+			local program = t.tmpdir() .. "/program"
+			run(t, "sh", "-c", ([[printf '%%s\n' '#include <gridcentric/gc-guest.h>' \
+				'int main(void) { return gc_vmid(); }' |
+				cc -x c -o %s - -I%s/include -L%s/lib -lgridcentric -Wl,-rpath,%s/lib]]):format(
+				program, prefix, prefix, prefix))
+			run(t, program)
+		end, { timeout_ms = deadline_ms })
+	end)
+end)
