@@ -12,6 +12,12 @@
 --	s:status()               what `gcscale status` knows of it
 --	s:clones()               how many clones serve
 --
+-- And its pieces:
+--
+--	gcscale.policy_file(t, policy [, program])  in a new folder -> file, folder
+--	gcscale.launch(t, file [, args])            up and listening -> process, port
+--	gcscale.write(path, text)                   -> path
+--
 -- The program, unless there is another, answers with its vmid, and /spin with nothing ever more;
 -- /slow when somebody asks the same domain for /go.
 
@@ -52,28 +58,37 @@ uv.run()
 local Service = {}
 Service.__index = Service
 
-local function write(path, text)
+function gcscale.write(path, text)
 	local file = assert(io.open(path, "w"))
 	file:write(text)
 	file:close()
+	return path
+end
+
+function gcscale.policy_file(t, policy, program)
+	local dir = t.tmpdir()
+	if program then gcscale.write(dir .. "/program.lua", program) end
+	return gcscale.write(dir .. "/policy.lua", policy), dir
+end
+
+function gcscale.launch(t, file, args)
+	local port = t.free_port()
+	local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:" .. port,
+		table.unpack(args or {}) }
+	p:line("listens on", 20000)
+	return p, port
 end
 
 function gcscale.start(t, policy, program, options)
 	options = options or {}
-	local dir, port = t.tmpdir(), t.free_port()
-	local self = setmetatable({ t = t, port = port, file = dir .. "/policy.lua" }, Service)
-	self.name = dir:match "[^/]*$"
-	write(dir .. "/program.lua", program or gcscale.PROGRAM)
-	write(self.file, policy)
-	for name, text in pairs(options.files or {}) do write(dir .. "/" .. name, text) end
-	self.p = t.spawn { paths.gcscale, self.file, "--listen", "127.0.0.1:" .. port,
-		table.unpack(options.args or {}) }
-	self.p:line("listens on", 20000)
-	return self
+	local file, dir = gcscale.policy_file(t, policy, program or gcscale.PROGRAM)
+	for name, text in pairs(options.files or {}) do gcscale.write(dir .. "/" .. name, text) end
+	local p, port = gcscale.launch(t, file, options.args)
+	return setmetatable({ t = t, p = p, port = port, file = file, name = dir:match "[^/]*$" }, Service)
 end
 
 function Service:write(text)
-	write(self.file .. ".new", text)
+	gcscale.write(self.file .. ".new", text)
 	assert(uv.fs_rename(self.file .. ".new", self.file))
 end
 

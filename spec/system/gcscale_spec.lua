@@ -1,32 +1,13 @@
 -- Whole runs: gcscale, or a program that scales itself, with real clients.
 
 local async = require "spec.support.async"
+local gcscale = require "spec.support.gcscale"
 local json = require "dkjson"
 local paths = require "spec.support.paths"
 
 local chat = paths.examples .. "/chat"
 
-local function write(path, text)
-	local file = assert(io.open(path, "w"))
-	file:write(text)
-	file:close()
-	return path
-end
-
--- A policy file in a new folder, with the program beside it if given.
-local function policy_file(t, policy, program)
-	local dir = t.tmpdir()
-	if program then write(dir .. "/program.lua", program) end
-	return write(dir .. "/policy.lua", policy), dir
-end
-
--- gcscale, up and listening.
-local function start_gcscale(t, file, env)
-	local port = t.free_port()
-	local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:" .. port, env = env }
-	p:line("listens on", 20000)
-	return p, port
-end
+local write, policy_file, start_gcscale = gcscale.write, gcscale.policy_file, gcscale.launch
 
 -- A program that says which domain it is, and does what paths ask of it.
 local program = [[

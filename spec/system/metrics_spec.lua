@@ -1,6 +1,7 @@
 -- Whole runs of gcscale: what it measures, what it shows.
 
 local async = require "spec.support.async"
+local gcscale = require "spec.support.gcscale"
 local json = require "dkjson"
 local parser = require "gridcentric.metrics.exposition_parser"
 local paths = require "spec.support.paths"
@@ -44,22 +45,9 @@ end)
 uv.run()
 ]]
 
-local function write(path, text)
-	local file = assert(io.open(path, "w"))
-	file:write(text)
-	file:close()
-	return path
-end
-
 -- gcscale with a policy that is this text, up and listening.
 local function start(t, policy)
-	local dir = t.tmpdir()
-	write(dir .. "/program.lua", program)
-	local port = t.free_port()
-	local p = t.spawn { paths.gcscale, write(dir .. "/policy.lua", policy),
-		"--listen", "127.0.0.1:" .. port }
-	p:line("listens on http", 20000)
-	return p, port
+	return gcscale.launch(t, (gcscale.policy_file(t, policy, program)))
 end
 
 -- What is at a unix socket, by curl; nil: nothing.
@@ -225,7 +213,7 @@ describe("a program that scales itself", function()
 			local setup = ([[
 				require("gridcentric.autoscale").setup(%d, %d, { admin = "unix:%s", min = 2 })
 			]]):format(public, own, socket)
-			local file = write(dir .. "/program.lua", (program:gsub("uv.run%(%)", function(run)
+			local file = gcscale.write(dir .. "/program.lua", (program:gsub("uv.run%(%)", function(run)
 				return setup .. run
 			end)))
 			local p = t.spawn { "lua5.4", file, env = { PORT = tostring(own) } }

@@ -16,13 +16,6 @@ local TWO_EACH = [[return {
 	%s
 }]]
 
-local function write(path, text)
-	local file = assert(io.open(path, "w"))
-	file:write(text)
-	file:close()
-	return path
-end
-
 local function read(path)
 	local file = assert(io.open(path))
 	local text = file:read "a"
@@ -38,9 +31,7 @@ end
 
 -- A policy file with a program beside it, neither of them running.
 local function policy_file(t, text)
-	local dir = t.tmpdir()
-	write(dir .. "/program.lua", "")
-	return write(dir .. "/policy.lua", text)
+	return (gcscale.policy_file(t, text, ""))
 end
 
 -- n users, one after the other, who stay away then.
@@ -147,7 +138,7 @@ describe("gcscale check", function()
 			local code, _, err = run(t, "check", file)
 			assert.equal(3, code)
 			assert.matches("other.lua: No such file", err)
-			write((file:gsub("policy.lua$", "other.lua")), [[return {
+			gcscale.write((file:gsub("policy.lua$", "other.lua")), [[return {
 				app = { script = "program.lua" }, scale = ratio { per_clone = 1 },
 			}]])
 			local out
@@ -295,10 +286,10 @@ describe("gcscale replay", function()
 	local function files(t)
 		local file = policy_file(t, TWO_EACH:format "")
 		local dir = file:match "^(.*)/"
-		write(dir .. "/other.lua", [[return {
+		gcscale.write(dir .. "/other.lua", [[return {
 			app = { script = "program.lua" }, scale = ratio { per_clone = 1 },
 		}]])
-		return dir, file, write(dir .. "/trace.csv", "at,sessions\n0,0\n10,5\n3600,1\n7200,0\n")
+		return dir, file, gcscale.write(dir .. "/trace.csv", "at,sessions\n0,0\n10,5\n3600,1\n7200,0\n")
 	end
 
 	it("shows what came of it, of several policies side by side", function()
@@ -344,7 +335,7 @@ describe("gcscale replay", function()
 	it("says what is wrong with policy, trace and options", function()
 		async.run(function(t)
 			local dir, file, rows = files(t)
-			local wrong = write(dir .. "/wrong.csv", "at,sessions\n0,many\n")
+			local wrong = gcscale.write(dir .. "/wrong.csv", "at,sessions\n0,many\n")
 			for args, expected in pairs {
 				[{ dir .. "/nowhere.lua", rows }] = { 3, "nowhere.lua: No such file" },
 				[{ file, dir .. "/nowhere.csv" }] = { 1, "nowhere.csv: No such file" },
