@@ -14,13 +14,26 @@ local watch = require "gridcentric.watch"
 
 local SIGNALS = { sigint = 2, sigterm = 15 }
 
--- One that is free now, for the program; the kernel does not give it away again so soon.
-local function free_port()
+-- Whether nobody listens there. (libuv tells of a port in use when it listens, not when it binds.)
+local function is_free(port)
 	local socket = uv.new_tcp()
-	assert(socket:bind("127.0.0.1", 0))
-	local port = socket:getsockname().port
+	local ok = socket:bind("127.0.0.1", port) and socket:listen(1, function() end)
+	local found = ok and socket:getsockname().port
 	socket:close()
-	return port
+	return found
+end
+
+-- One that is free now, for the program. Below those that the kernel gives away by itself: nobody
+-- else is likely to get it until the program listens there.
+local function free_port()
+	local file = io.open "/proc/sys/net/ipv4/ip_local_port_range"
+	local low = file and file:read "n" or 32768
+	if file then file:close() end
+	for _ = 1, 100 do
+		local port = low > 20000 and is_free(math.random(10000, low - 1))
+		if port then return port end
+	end
+	return assert(is_free(0))
 end
 
 local function greet(p, controller, log)
