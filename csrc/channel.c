@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define READ_SIZE (16 * 1024) /* two of them stay below what malloc maps */
@@ -152,9 +154,53 @@ static void drop_sent(struct channel *channel, size_t sent)
 		fds->at -= sent;
 }
 
+/* A port of a VM is a device: it takes bytes only. */
+static ssize_t write_some(int fd, const void *data, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = write(fd, data, len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
 static void on_retry(struct loop_timer *timer)
 {
 	channel_send(container_of(timer, struct channel, retry));
+}
+
+static void end(struct channel *channel, int err)
+{
+	channel->ended(channel, channel->is_cut ? -ENOBUFS : err);
+	channel_close(channel, NULL);
+}
+
+static void on_broken(struct loop_timer *timer)
+{
+	end(container_of(timer, struct channel, retry), -EPIPE);
+}
+
+/* Nothing more can be sent: the reader of a socket will see the end, and tell
+ * the owner. */
+static void break_off(struct channel *channel)
+{
+	if (channel->is_socket)
+		shutdown(channel->source.fd, SHUT_RDWR);
+	else
+		loop_timer_start(channel->source.loop, &channel->retry, 0,
+				 on_broken);
+}
+
+/* Watches for what it can handle now. */
+static void watch(struct channel *channel)
+{
+	/* a peer that went is told once, instead of without end */
+	uint32_t events = channel->paused ? EPOLLET : EPOLLIN;
+
+	loop_change(
+		&channel->source,
+		events | (channel->out.len && !channel->held ? EPOLLOUT : 0));
 }
 
 void channel_send(struct channel *channel)
@@ -165,7 +211,7 @@ void channel_send(struct channel *channel)
 
 	if (!channel_is_open(channel))
 		return;
-	while (sent < out->len) {
+	while (sent < out->len && !channel->held) {
 		struct channel_fds *fds = channel->fds_first;
 		size_t until = out->len;
 		ssize_t n;
@@ -176,8 +222,12 @@ void channel_send(struct channel *channel)
 		} else if (fds && fds->next) {
 			until = fds->next->at;
 		}
-		n = send_some(channel->source.fd, out->data + sent,
-			      until - sent, fds);
+		if (channel->is_socket)
+			n = send_some(channel->source.fd, out->data + sent,
+				      until - sent, fds);
+		else
+			n = write_some(channel->source.fd, out->data + sent,
+				       until - sent);
 		if (n < 0) {
 			err = (int)n;
 			break;
@@ -196,12 +246,18 @@ void channel_send(struct channel *channel)
 				 RETRY_MS, on_retry);
 		return;
 	}
-	if ((err && err != -EAGAIN) || out->len > CHANNEL_MAX_UNSENT) {
-		/* the reader will see the end and tell the owner */
-		shutdown(channel->source.fd, SHUT_RDWR);
+	channel->is_cut |= out->len > CHANNEL_MAX_UNSENT;
+	if ((err && err != -EAGAIN) || channel->is_cut) {
+		break_off(channel);
 		return;
 	}
-	loop_change(&channel->source, EPOLLIN | (out->len ? EPOLLOUT : 0));
+	watch(channel);
+}
+
+void channel_hold(struct channel *channel, int held)
+{
+	channel->held = held;
+	channel_send(channel);
 }
 
 int channel_take_fd(struct channel *channel)
@@ -273,12 +329,14 @@ static ssize_t receive(struct channel *channel)
 	iov.iov_base = channel->in + channel->in_len;
 	iov.iov_len = channel->in_cap - channel->in_len;
 	do
-		n = recvmsg(channel->source.fd, &msg,
-			    MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		n = channel->is_socket
+			    ? recvmsg(channel->source.fd, &msg,
+				      MSG_CMSG_CLOEXEC | MSG_DONTWAIT)
+			    : readv(channel->source.fd, &iov, 1);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	err = keep_fds(channel, &msg);
+	err = channel->is_socket ? keep_fds(channel, &msg) : 0;
 	if (err)
 		return err;
 	channel->in_len += (size_t)n;
@@ -303,7 +361,7 @@ static int deliver(struct channel *channel)
 	size_t used = 0;
 	int n = 0;
 
-	while (channel_is_open(channel) &&
+	while (channel_is_open(channel) && !channel->paused &&
 	       (n = wire_decode(channel->in + used, channel->in_len - used,
 				&msg)) > 0) {
 		if (!has_fds(channel, &msg)) {
@@ -321,15 +379,11 @@ static int deliver(struct channel *channel)
 	}
 	if (!channel_is_open(channel))
 		return 0;
-	memmove(channel->in, channel->in + used, channel->in_len - used);
+	if (used) /* else there may be no buffer yet */
+		memmove(channel->in, channel->in + used,
+			channel->in_len - used);
 	channel->in_len -= used;
 	return n;
-}
-
-static void end(struct channel *channel, int err)
-{
-	channel->ended(channel, err);
-	channel_close(channel, NULL);
 }
 
 void channel_receive(struct channel *channel)
@@ -351,13 +405,27 @@ void channel_receive(struct channel *channel)
 		end(channel, err);
 }
 
+void channel_pause(struct channel *channel, int paused)
+{
+	int err = 0;
+
+	channel->paused = paused;
+	if (!channel_is_open(channel))
+		return;
+	watch(channel);
+	if (!paused)
+		err = deliver(channel);
+	if (err < 0 && channel_is_open(channel))
+		end(channel, err);
+}
+
 static void on_ready(struct loop_source *source, uint32_t events)
 {
 	struct channel *channel = container_of(source, struct channel, source);
 
 	if (events & EPOLLOUT)
 		channel_send(channel);
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !channel->paused)
 		channel_receive(channel);
 }
 
@@ -366,11 +434,30 @@ int channel_open(struct channel *channel, struct loop *loop, int fd,
 		 void (*ended)(struct channel *, int))
 {
 	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+	if (fstat(fd, &st) < 0 || flags < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
 	memset(channel, 0, sizeof *channel);
+	channel->is_socket = S_ISSOCK(st.st_mode);
 	channel->message = message;
 	channel->ended = ended;
 	return loop_add(loop, &channel->source, fd, EPOLLIN, on_ready);
+}
+
+int channel_rewire(struct channel *channel, int fd)
+{
+	struct loop *loop = channel->source.loop;
+	int code;
+
+	close(loop_release(&channel->source));
+	code = loop_add(loop, &channel->source, fd, EPOLLIN, on_ready);
+	if (code) {
+		loop_timer_stop(&channel->retry);
+		free_buffers(channel, 1);
+		return code;
+	}
+	channel_send(channel);
+	return 0;
 }

@@ -4,6 +4,9 @@
  * Both ends use it. Frames are written to channel_out() and leave with
  * channel_send(); what the socket does not take at once waits. Descriptors
  * travel with a frame over unix sockets.
+ *
+ * Instead of a socket it may be a device, as the port of a VM is, over which
+ * no descriptors travel.
  */
 #ifndef GC_CHANNEL_H
 #define GC_CHANNEL_H
@@ -17,8 +20,13 @@ struct channel {
 	struct loop_source source;
 	struct wire_buf out; /* frames; sent bytes are dropped */
 	struct channel_fds *fds_first, *fds_last; /* to be sent */
-	struct loop_timer retry; /* the kernel carries too many just now */
-	uint8_t *in;		 /* bytes of frames not complete yet */
+	struct loop_timer retry; /* the kernel carries too many just now; or
+				  * a device has failed: to tell it */
+	int is_socket;
+	int paused;  /* nothing is read */
+	int held;    /* nothing is sent */
+	int is_cut;  /* the peer takes nothing: it ends with -ENOBUFS */
+	uint8_t *in; /* bytes of frames not complete yet */
 	size_t in_len, in_cap;
 	int got[2 * WIRE_MAX_FDS]; /* descriptors received, not taken */
 	int ngot;
@@ -64,6 +72,23 @@ int channel_end_frame(struct channel *channel, const int *fds, int n);
  * told by `ended` at the next turn, so that senders need not look.
  */
 void channel_send(struct channel *channel);
+
+/*
+ * Stops reading until it is called with 0. What is read already and not
+ * handled waits, too, and is handled by that second call, which is not to come
+ * from this channel's own handlers; messages are written and sent as ever.
+ */
+void channel_pause(struct channel *channel, int paused);
+
+/* Stops sending until it is called with 0: what is written waits. */
+void channel_hold(struct channel *channel, int held);
+
+/*
+ * Goes on over another socket, which becomes the channel's; the old one is
+ * closed, what is written and received stays. Returns 0 or a negated errno:
+ * the channel is closed then, and fd the caller's.
+ */
+int channel_rewire(struct channel *channel, int fd);
 
 /* Handles what has arrived by now, without waiting for the loop to tell. */
 void channel_receive(struct channel *channel);

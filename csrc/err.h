@@ -22,7 +22,9 @@
 	X(4009, GC_EDIED,     "the domain ended before it was ready") \
 	X(4010, GC_ENOTREADY, "the program did not answer in time") \
 	X(4011, GC_EENGINE,   "the engine could not be started") \
-	X(4012, GC_EPROTO,    "the peer does not speak this protocol")
+	X(4012, GC_EPROTO,    "the peer does not speak this protocol") \
+	X(4013, GC_EVM,       "the virtual machine failed") \
+	X(4014, GC_EIMAGE,    "not an image that boots")
 /* clang-format on */
 
 enum gc_error {

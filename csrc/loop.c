@@ -172,6 +172,19 @@ void loop_close(struct loop_source *source,
 	loop->closed_last = source;
 }
 
+void loop_strip(struct loop *loop, const struct loop_source *but)
+{
+	struct loop_source *source, *next;
+
+	for (source = loop->sources; source; source = next) {
+		next = source->next;
+		if (source != but)
+			close(loop_release(source));
+	}
+	while (loop->timers)
+		loop_timer_stop(loop->timers);
+}
+
 /* Sets timerfd to the earliest timer, or off. */
 static void arm(struct loop *loop)
 {

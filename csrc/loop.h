@@ -99,6 +99,13 @@ int loop_change(struct loop_source *source, uint32_t events);
 void loop_close(struct loop_source *source,
 		void (*closed)(struct loop_source *));
 
+/*
+ * Closes all sources but one and stops all timers, without a word to their
+ * owners, whose memory they stay: for a process that is another one now. Not
+ * inside a turn.
+ */
+void loop_strip(struct loop *loop, const struct loop_source *but);
+
 /* Stops watching without closing; returns the descriptor, now the caller's. */
 int loop_release(struct loop_source *source);
 

@@ -7,18 +7,21 @@
 #include <spawn.h>
 #include <unistd.h>
 
-#define HIGH 8 /* above the numbers that descriptors get there */
+#define HIGH 16 /* above the numbers that descriptors get there */
 
 extern char **environ;
 
 /* Own group, and signals as in a fresh process. */
-static int set_attributes(posix_spawnattr_t *attr)
+static int set_attributes(posix_spawnattr_t *attr, const struct spawn *spawn)
 {
 	sigset_t none, all;
 	int err;
 
 	sigemptyset(&none);
 	sigfillset(&all);
+	/* what is not set to its default stays as it is here: ignored */
+	if (spawn->ignores_sigpipe)
+		sigdelset(&all, SIGPIPE);
 	err = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP |
 						     POSIX_SPAWN_SETSIGMASK |
 						     POSIX_SPAWN_SETSIGDEF);
@@ -66,7 +69,7 @@ static int start(const struct spawn *spawn, const int *high, pid_t *pid)
 	err = posix_spawn_file_actions_init(&actions);
 	if (err)
 		goto out;
-	err = set_attributes(&attr);
+	err = set_attributes(&attr, spawn);
 	if (!err)
 		err = set_actions(&actions, spawn, high);
 	if (!err)
@@ -80,7 +83,7 @@ out:
 
 int spawn_process(const struct spawn *spawn, pid_t *pid)
 {
-	int high[SPAWN_MAX_FDS] = { -1, -1 }, i, n, err = 0;
+	int high[SPAWN_MAX_FDS] = { 0 }, i, n, err = 0;
 
 	for (n = 0; n < spawn->nfds && !err; n++) {
 		high[n] = fcntl(spawn->fds[n].from, F_DUPFD_CLOEXEC, HIGH);

@@ -3,21 +3,23 @@
  * given
  *
  * It stands in a process group of its own, so that Ctrl-C is not its affair;
- * no signal is blocked, ignored or caught in it; its stdin is /dev/null, and
- * beside stdout and stderr it has the descriptors named here and no other.
+ * no signal is blocked, ignored or caught in it, but one that it may ignore; its
+ * stdin is /dev/null, and beside stdout and stderr it has the descriptors named
+ * here and no other.
  */
 #ifndef GC_SPAWN_PROCESS_H
 #define GC_SPAWN_PROCESS_H
 
 #include <sys/types.h>
 
-#define SPAWN_MAX_FDS 2
+#define SPAWN_MAX_FDS 12
 
 struct spawn {
 	const char *file; /* looked up in $PATH where it has no slash */
 	char *const *argv;
-	char *const *env; /* NULL: this process's */
-	const char *dir;  /* that it starts in; NULL: this process's */
+	char *const *env;    /* NULL: this process's */
+	const char *dir;     /* that it starts in; NULL: this process's */
+	int ignores_sigpipe; /* where this process does */
 	int nfds;
 	struct {
 		int from, to; /* ours, and its number there */

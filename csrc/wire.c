@@ -251,6 +251,30 @@ int wire_put(struct wire_buf *buf, enum wire_type type, ...)
 	return wire_end(buf);
 }
 
+/* The fields that are not read yet, and the end. */
+static int put_rest(struct wire_buf *buf, const struct wire_msg *msg)
+{
+	size_t len = (size_t)(msg->end - msg->at);
+	uint8_t *p = extend(buf, len);
+
+	if (p && len)
+		memcpy(p, msg->at, len);
+	return wire_end(buf);
+}
+
+int wire_relay(struct wire_buf *buf, const struct wire_msg *msg)
+{
+	wire_begin(buf, msg->type, 0);
+	return put_rest(buf, msg);
+}
+
+int wire_relay_op(struct wire_buf *buf, const struct wire_msg *msg, int64_t op)
+{
+	wire_begin(buf, msg->type, 0);
+	wire_put_int(buf, op);
+	return put_rest(buf, msg);
+}
+
 void wire_free(struct wire_buf *buf)
 {
 	free(buf->data);

@@ -26,7 +26,8 @@
  * the number that the request gave. err is 0 or a negative code of err.h.
  *
  * Who sends what: D a domain, O the owner (the program itself, or gcscale),
- * C a control client (gcscale status ...), E the engine.
+ * C a control client (gcscale status ...), E the engine, A the agent, which in
+ * a VM speaks for all programs there.
  */
 /* clang-format off */
 #define WIRE_MESSAGES(X) \
@@ -63,15 +64,18 @@
 	X(FORK,          15, "iiss|iii") \
 	/* D -> E: vmid, pid or negative error, text */ \
 	X(FORKED,        16, "iis") \
-	/* D -> E, the clone itself: vmid, err, text */ \
+	/* D -> E, the clone itself: vmid, err, text; of a VM's agent a text
+	 * without an error tells of its post-clone */ \
 	X(READY,         17, "iis") \
-	/* D O -> E: pid, wait status, of a child that was reaped */ \
+	/* D O -> E: pid, wait status, of a child that was reaped;
+	 * A -> E: of its program, before the VM ends for that */ \
 	X(EXITED,        18, "ii") \
 	/* E -> O: this pid is yours to reap now: its parent has ended */ \
 	X(ADOPT,         19, "i") \
 	/* O -> E: op, port, directory, (program, arguments ...) */ \
 	X(START,         20, "iis|s") \
-	/* O -> E: op, vmid, grace ms: end a domain, gently first */ \
+	/* O -> E: op, vmid, grace ms: end a domain, gently first;
+	 * E -> A: end the program, and the VM with it */ \
 	X(STOP,          21, "iii") \
 	/* E -> O: vmid, state, pid, wait status, address, port, ticket, text */ \
 	X(DOMAIN,        22, "iiiisiss") \
@@ -95,7 +99,26 @@
 	/* E -> O: err, text: why the engine cannot work */ \
 	X(FAULT,         31, "is") \
 	/* E -> O: vmid, name, value: that METRIC came of this domain */ \
-	X(DOMAIN_METRIC, 32, "isi")
+	X(DOMAIN_METRIC, 32, "isi") \
+	/* O -> E: op, port, image, memory MiB, vCPUs, accelerator ("auto",
+	 * "kvm", "tcg"), network ("user", "tap"), 1: it has clones of its own
+	 * accord and a network with them, clones that are kept half made:
+	 * start a VM as domain 0 */ \
+	X(START_VM,      33, "iisiissii") \
+	/* E -> A: snapshot (0: booting), vmid, op of the CLONE that its own
+	 * program asked for (0: none), host name, CLOCK_REALTIME in ns, random
+	 * bytes, port, then for each network card: MAC, address/prefix,
+	 * gateway ("": none). Who you are now: go on */ \
+	X(IDENTITY,      34, "iiisisi|sss") \
+	/* A -> its programs: this is a clone now: vmid, op of the receiver's
+	 * own CLONE (0: none), address */ \
+	X(BECOME,        35, "iis") \
+	/* a program in a VM -> A -> E: it scales itself, and is to be told of
+	 * its descendants as an owner would be.
+	 * A -> program, before WELCOME: this VM may scale itself */ \
+	X(WATCH,         36, "") \
+	/* E -> O: vmid, the last bytes of a VM's console */ \
+	X(CONSOLE,       37, "is")
 /* clang-format on */
 
 enum wire_type {
@@ -110,6 +133,7 @@ enum wire_role {
 	ROLE_OUTSIDE, /* a controller that owns its engine: no domain */
 	ROLE_DOMAIN,  /* a domain that the engine started */
 	ROLE_CONTROL, /* a client of the control socket */
+	ROLE_AGENT,   /* of a VM, for its programs; its token is its wire */
 };
 
 /* A slice of somebody's buffer. */
@@ -170,6 +194,14 @@ int wire_end(struct wire_buf *buf);
  */
 #define WIRE_INT(number) ((int64_t)(number))
 int wire_put(struct wire_buf *buf, enum wire_type type, ...);
+
+/*
+ * Writes a frame of msg's type with those of its fields that are not read yet,
+ * and no descriptors; wire_relay_op() with op before them, for who has read
+ * that one. Returns 0 or a negated errno, as wire_end().
+ */
+int wire_relay(struct wire_buf *buf, const struct wire_msg *msg);
+int wire_relay_op(struct wire_buf *buf, const struct wire_msg *msg, int64_t op);
 
 /* Frees what buf holds. */
 void wire_free(struct wire_buf *buf);

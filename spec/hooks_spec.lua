@@ -149,10 +149,11 @@ describe("a hook", function()
 
 	it("that prints rubbish is shown without", function()
 		async.run(function(t)
-			local p = open(t, "#!/bin/sh\nprintf 'a\\0b\\033c\\377d\\303\\244\\ttab\\n\\n'; exit 1")
+			local p = open(t, "#!/bin/sh\nprintf 'a\\0b\\033c\\377d\\303\\244\\ttab"
+				.. "\\302\\2331\\177\\302\\240\\n\\n'; exit 1")
 			local text, _, output = run(p)
-			assert.equal("pre-clone: exit status 1: a?b?c?dä\ttab", text)
-			assert.equal("a?b?c?dä\ttab", output)
+			assert.equal("pre-clone: exit status 1: a?b?c?dä\ttab??1?\xC2\xA0", text)
+			assert.equal("a?b?c?dä\ttab??1?\xC2\xA0", output)
 		end)
 	end)
 

@@ -73,6 +73,19 @@ describe("a message", function()
 		end
 	end)
 
+	it("is passed on as it came, or with another operation in front", function()
+		for _, entry in ipairs(wire.types) do
+			local name, _, schema = table.unpack(entry)
+			local fields = fields_for(schema, 2)
+			local bytes = assert(wire.encode(name, table.unpack(fields)))
+			assert.equal(bytes, wire.relay(bytes))
+			if schema:find "^i" then
+				fields[1] = -7
+				assert.equal(wire.encode(name, table.unpack(fields)), wire.relay(bytes, -7))
+			end
+		end
+	end)
+
 	it("may be as long as a frame can be, and no longer", function()
 		local room = max_frame - 7 - 4
 		assert.equal(max_frame, (wire.decode(wire.encode("REPORT", ("x"):rep(room)))))

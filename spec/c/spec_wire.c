@@ -4,13 +4,19 @@
  *	wire.encode(type, field ...) -> frame, or nil, errno's name
  *	wire.decode(bytes) -> length, type, descriptors, {field ...}; 0; or
  *		nil, errno's name
+ *	wire.relay(frame) -> the frame as wire_relay() writes it
+ *	wire.relay(frame, op) -> its first field read and op in its place
+ *	wire.pty() -> the descriptor of a pseudo terminal, and the path of its
+ *		other end: a device to send messages through
  *	wire.types -> {{name, number, schema} ...}
  *
  * type: the name in WIRE_MESSAGES. A field is an integer or a string, those of
  * groups follow on.
  */
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
@@ -108,6 +114,39 @@ static int decode(lua_State *L)
 	return 4;
 }
 
+static int relay(lua_State *L)
+{
+	size_t len;
+	const char *bytes = luaL_checklstring(L, 1, &len);
+	lua_Integer op = luaL_optinteger(L, 2, 0);
+	struct wire_buf buf = { 0 };
+	struct wire_msg msg;
+	int code;
+
+	luaL_argcheck(L, wire_decode(bytes, len, &msg) > 0, 1, "no frame");
+	if (lua_isnoneornil(L, 2)) {
+		code = wire_relay(&buf, &msg);
+	} else {
+		wire_int(&msg);
+		code = wire_relay_op(&buf, &msg, op);
+	}
+	if (!code)
+		lua_pushlstring(L, (const char *)buf.data, buf.len);
+	wire_free(&buf);
+	return code ? fail(L, code) : 1;
+}
+
+static int pty(lua_State *L)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0)
+		return luaL_error(L, "no pseudo terminal");
+	lua_pushinteger(L, fd);
+	lua_pushstring(L, ptsname(fd));
+	return 2;
+}
+
 static void push_types(lua_State *L)
 {
 	size_t i;
@@ -131,9 +170,8 @@ luaopen_gridcentric_spec_wire(lua_State *L);
 int luaopen_gridcentric_spec_wire(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "encode", encode },
-		{ "decode", decode },
-		{ NULL, NULL },
+		{ "encode", encode }, { "decode", decode }, { "relay", relay },
+		{ "pty", pty },	      { NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);

@@ -4,11 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The shortest code point that a sequence of so many bytes may stand for. */
-static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+/* The least code point that a sequence of so many bytes may stand for: shorter
+ * ones have those below, and 0x80 to 0x9f are control characters (C1). */
+static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
 
 /* Number of bytes of the UTF-8 sequence at s, which ends with a NUL; 0: none
- * begins here. */
+ * that may be shown begins here. */
 static size_t sequence(const unsigned char *s)
 {
 	uint32_t code;

@@ -1,22 +1,23 @@
 /*
- * hooks - runs pre-clone and post-clone, programs of the administrator
+ * hooks - runs pre-clone and post-clone, programs of the administrator, for
+ * the engine and, in a VM, for the agent
  *
  * Run by posix_spawn, without a shell, in a process group of their own, with
  * stdin from /dev/null, signals as a fresh program has them, a time limit
  * after which the group is killed, and their output kept (its last bytes: what
- * went wrong stands at the end). The engine reaps them by pidfd, so no event
- * loop of the program can disturb them. A hook is over when its process ended;
+ * went wrong stands at the end). They are reaped by pidfd, so no event
+ * loop of a program can disturb them. A hook is over when its process ended;
  * a child that it left in the background is neither waited for nor killed.
  *
- * The engine must not ignore SIGCHLD: the kernel would drop the exit status.
+ * Who runs them must not ignore SIGCHLD: the kernel would drop the exit status.
  */
-#ifndef GC_ENGINE_HOOKS_H
-#define GC_ENGINE_HOOKS_H
+#ifndef GC_HOOKS_H
+#define GC_HOOKS_H
 
 #include <limits.h>
 
-#include "../err.h"
-#include "../loop.h"
+#include "err.h"
+#include "loop.h"
 
 #define HOOK_OUTPUT 2048 /* bytes kept */
 

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../reap.h"
-#include "../spawn_process.h"
+#include "reap.h"
+#include "spawn_process.h"
 #include "text.h"
 
 #define DEFAULT_DIR	   "/etc/gridcentric"
