@@ -168,6 +168,7 @@ static void fork_gone(struct backend *b, struct domain *domain)
 }
 
 const struct backend_ops backend_fork = {
+	.is_live = 1,
 	.snapshot = fork_snapshot,
 	.spawn = fork_spawn,
 	.drop = fork_drop,

@@ -33,7 +33,8 @@ static void on_ended(struct channel *channel, int err)
 {
 	struct client *client = container_of(channel, struct client, channel);
 
-	if (err && err != -ECONNRESET)
+	client->cut = err == -ECONNRESET ? 0 : err;
+	if (client->cut)
 		ledger_event(client->engine->ledger, "channel cut",
 			     client->vmid, err_text(err), "");
 	client_drop(client);

@@ -14,8 +14,11 @@ struct client {
 	int role;	       /* enum wire_role; -1 until HELLO */
 	struct domain *domain; /* which it is; NULL: none */
 	int vmid;	       /* of that domain, 0 without one */
-	int64_t op;	       /* of a control client's COMMAND ... */
-	int64_t number;	       /* ... and that under which it was passed on */
+	int cut;	/* why it went, negated errno; 0: it ended by itself */
+	int watches;	/* it is told of the domains that come from its
+				* own */
+	int64_t op;	/* of a control client's COMMAND ... */
+	int64_t number; /* ... and that under which it was passed on */
 	struct client *next, **self;
 };
 

@@ -66,7 +66,7 @@ struct domain *domain_new(struct engine *engine, int vmid,
 	if (!code) {
 		domain->engine = engine;
 		domain->vmid = vmid;
-		domain->status = -1;
+		domain->status = domain->program_status = -1;
 		domain->far_end = -1;
 		domain->pidfd.fd = -1;
 		domain->made_ms = loop_now();
@@ -110,6 +110,13 @@ struct domain *domain_of_pid(struct engine *engine, int pid)
 	return domain;
 }
 
+const char *domain_ip(const struct domain *domain)
+{
+	if (domain->ip[0])
+		return domain->ip;
+	return domain->lease ? domain->lease->ip : "";
+}
+
 void domain_endpoints(const struct domain *domain, char *text, size_t size)
 {
 	const struct lease *lease = domain->lease;
@@ -117,10 +124,14 @@ void domain_endpoints(const struct domain *domain, char *text, size_t size)
 	int i;
 
 	text[0] = '\0';
-	if (domain->vmid == 0 && domain->engine->program_port)
+	if (domain->vmid == 0 && !lease && domain->engine->program_port)
 		snprintf(text, size, "%d=127.0.0.1:%d",
 			 domain->engine->program_port,
 			 domain->engine->program_port);
+	/* of a VM, whose own sockets are not here */
+	if (lease && lease->nsockets == 0 && domain->engine->program_port)
+		snprintf(text, size, "%d=%s:%d", domain->engine->program_port,
+			 domain_ip(domain), domain->engine->host_port);
 	for (i = 0; lease && i < lease->nsockets && len < size; i++) {
 		const struct listener *is = &lease->sockets[i].is;
 
@@ -213,11 +224,15 @@ static void end_with_last(struct engine *engine)
 /* The last act. */
 static void end(struct domain *domain)
 {
-	const char *text = domain->failure.code ? domain->failure.text : "";
+	struct backend *backend = &domain->engine->backend;
 	struct client *client = domain->client;
+	const char *text;
 
 	if (domain->state == DOMAIN_ENDED)
 		return;
+	if (backend->ops->ended)
+		backend->ops->ended(backend, domain);
+	text = domain->failure.code ? domain->failure.text : "";
 	loop_timer_stop(&domain->deadline);
 	loop_timer_stop(&domain->status_timer);
 	if (domain->hook)
@@ -330,9 +345,9 @@ void domain_has_pid(struct domain *domain, int pid)
 			 STATUS_WAIT_MS, on_status_late);
 }
 
-void domain_announce(struct domain *domain)
+void domain_announce(struct domain *domain, const char *text)
 {
-	changed(domain, DOMAIN_STARTING, "");
+	changed(domain, DOMAIN_STARTING, text);
 }
 
 void domain_ready(struct domain *domain)
@@ -366,10 +381,23 @@ void domain_fail(struct domain *domain, const struct err *why)
 		send_signal(domain, SIGKILL); /* its pidfd does the rest */
 }
 
+/* Where a signal would not reach the program. It has to be up to hear. */
+static int ask_to_end(struct domain *domain, enum domain_state was,
+		      int grace_ms)
+{
+	struct backend *backend = &domain->engine->backend;
+
+	if (!backend->ops->stop || was == DOMAIN_STARTING)
+		return 0;
+	return was == DOMAIN_STOPPING ||
+	       backend->ops->stop(backend, domain, grace_ms);
+}
+
 void domain_stop(struct domain *domain, int grace_ms, struct client *client,
 		 int64_t op)
 {
 	struct waiter *waiter = calloc(1, sizeof *waiter);
+	enum domain_state was;
 
 	if (waiter) {
 		waiter->client = client;
@@ -377,10 +405,16 @@ void domain_stop(struct domain *domain, int grace_ms, struct client *client,
 		waiter->next = domain->waiters;
 		domain->waiters = waiter;
 	}
-	if (domain->state != DOMAIN_STOPPING)
+	was = domain->state;
+	if (was != DOMAIN_STOPPING)
 		changed(domain, DOMAIN_STOPPING, "");
-	send_signal(domain, grace_ms > 0 ? SIGTERM : SIGKILL);
-	if (grace_ms > 0)
+	if (grace_ms <= 0)
+		send_signal(domain, SIGKILL);
+	else if (!ask_to_end(domain, was, grace_ms))
+		send_signal(domain, SIGTERM);
+	/* who asks again cannot put the end off */
+	if (grace_ms > 0 && (was != DOMAIN_STOPPING ||
+			     loop_now() + grace_ms < domain->deadline.due_ms))
 		loop_timer_start(&domain->engine->loop, &domain->deadline,
 				 grace_ms, on_grace_over);
 	if (!domain->pid) {
@@ -390,6 +424,17 @@ void domain_stop(struct domain *domain, int grace_ms, struct client *client,
 
 		domain_fail(domain, &early);
 	}
+}
+
+int domain_count_waiters(const struct domain *domain,
+			 const struct client *client)
+{
+	const struct waiter *waiter;
+	int n = 0;
+
+	for (waiter = domain->waiters; waiter; waiter = waiter->next)
+		n += waiter->client == client;
+	return n;
 }
 
 void domain_unlink(struct domain *domain)

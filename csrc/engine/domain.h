@@ -41,15 +41,18 @@ struct domain {
 	struct loop_timer deadline;	/* to be ready, or to have ended */
 	struct loop_timer status_timer; /* waits for the parent's word */
 	int status;			/* wait status, -1: not known */
-	int dead;			/* its process is; end() comes */
-	int said_ready;			/* it is, once post-clone has run */
-	struct lease *lease;		/* NULL: none */
-	struct client *client;		/* its channel, NULL: none (more) */
-	int far_end;			/* of the channel, until handed over */
-	struct ticket *ticket;		/* NULL: none */
-	struct job *job;		/* that makes it, until it is made */
+	int program_status; /* the same of its program, as its agent said; -1 */
+	int dead;	    /* its process is; end() comes */
+	int said_ready;	    /* it is, once post-clone has run */
+	struct lease *lease; /* NULL: none */
+	char ip[16]; /* where it is reached, if that is not its lease's; "" */
+	struct client *client; /* its channel, NULL: none (more) */
+	int far_end;	       /* of the channel, until handed over */
+	struct ticket *ticket; /* NULL: none */
+	struct job *job;       /* that makes it, until it is made */
 	int64_t op; /* of the CLONE that made it, if its source asked; 0 */
 	struct hook_run *hook;	/* that runs for it */
+	void *made;		/* the backend's own */
 	struct waiter *waiters; /* for its end */
 	int64_t made_ms;	/* loop_now() */
 	struct err failure;	/* why it failed, code 0: it did not */
@@ -67,8 +70,9 @@ struct domain *domain_new(struct engine *engine, int vmid,
 struct domain *domain_find(struct engine *engine, int vmid);
 struct domain *domain_of_pid(struct engine *engine, int pid);
 
-/* It has its ticket and address: whoever watches domains is told its vmid. */
-void domain_announce(struct domain *domain);
+/* It has its ticket and address: whoever watches domains is told its vmid, and
+ * what there is to say of it. */
+void domain_announce(struct domain *domain, const char *text);
 
 /* It exists as this process (pid > 0), which is watched from now on. */
 void domain_has_pid(struct domain *domain, int pid);
@@ -87,11 +91,18 @@ void domain_reaped(struct domain *domain, int status);
 void domain_stop(struct domain *domain, int grace_ms, struct client *client,
 		 int64_t op);
 
+/* How often a client waits for its end. */
+int domain_count_waiters(const struct domain *domain,
+			 const struct client *client);
+
 /* Its client has gone. */
 void domain_unlink(struct domain *domain);
 
 /* A client has gone: nobody waits for it. */
 void domain_forget_client(struct engine *engine, const struct client *client);
+
+/* The address at which it is reached; "" while it has none. */
+const char *domain_ip(const struct domain *domain);
 
 /* "8001=127.64.0.1:8001 ..." into text. */
 void domain_endpoints(const struct domain *domain, char *text, size_t size);

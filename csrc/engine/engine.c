@@ -5,20 +5,46 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "control_socket.h"
 #include "domain.h"
 #include "job.h"
+#include "lan.h"
 #include "request.h"
+#include "request_domain.h"
 #include "ticket.h"
+
+#define LAZY	     (64 * 1024)       /* bytes that may wait to be sent */
+#define CLONE_MEMORY (2 * 1024 * 1024) /* bytes expected of a forked clone */
+
+/* A program in a VM reaches its clones by the network that they share, and
+ * knows of no other domain. */
+static void tell_watcher(struct client *watcher, const struct domain *domain,
+			 const char *text)
+{
+	struct engine *engine = domain->engine;
+	char mac[18], address[20];
+
+	if (!lineage_is_below(&engine->lineage, domain->vmid, watcher->vmid))
+		return;
+	lan_card(domain->vmid, mac, address);
+	address[strcspn(address, "/")] = '\0';
+	wire_put(channel_out(&watcher->channel), WIRE_DOMAIN,
+		 WIRE_INT(domain->vmid), WIRE_INT(domain->state),
+		 WIRE_INT(domain->pid), WIRE_INT(domain->status), address,
+		 WIRE_INT(engine->program_port),
+		 domain->ticket ? domain->ticket->uuid : "", text);
+	channel_send(&watcher->channel);
+}
 
 /* Tells the owner, where it is a controller or has clones to watch. */
 static void on_domain_changed(struct domain *domain, const char *text)
 {
 	struct engine *engine = domain->engine;
-	struct client *owner = engine->owner;
+	struct client *owner = engine->owner, *watcher;
 
 	if (domain->state == DOMAIN_ENDED)
 		job_domain_ended(domain);
@@ -26,19 +52,25 @@ static void on_domain_changed(struct domain *domain, const char *text)
 		wire_put(channel_out(&owner->channel), WIRE_DOMAIN,
 			 WIRE_INT(domain->vmid), WIRE_INT(domain->state),
 			 WIRE_INT(domain->pid), WIRE_INT(domain->status),
-			 domain->lease ? domain->lease->ip : "",
-			 WIRE_INT(engine->program_port),
+			 domain_ip(domain),
+			 WIRE_INT(engine->host_port ? engine->host_port
+						    : engine->program_port),
 			 domain->ticket ? domain->ticket->uuid : "", text);
 		/* a number alone can wait for what is sent next */
-		if (domain->state != DOMAIN_STARTING)
+		if (domain->state != DOMAIN_STARTING ||
+		    channel_out(&owner->channel)->len > LAZY)
 			channel_send(&owner->channel);
 	}
+	for (watcher = engine->clients; watcher; watcher = watcher->next)
+		if (watcher->watches && watcher->domain != domain)
+			tell_watcher(watcher, domain, text);
 }
 
 /* A client has gone: nobody waits for it, nothing is kept for it. */
 static void on_client_gone(struct client *client)
 {
 	struct engine *engine = client->engine;
+	struct err err;
 
 	ticket_forget_client(engine, client);
 	job_forget_client(engine, client);
@@ -48,8 +80,38 @@ static void on_client_gone(struct client *client)
 		if (!engine->ending)
 			engine->over = 1;
 	}
+	if (client->domain && client->role == ROLE_AGENT && client->cut) {
+		/* a VM that nobody can speak with is of no use */
+		err_set(&err, client->cut, "the agent's channel");
+		domain_fail(client->domain, &err);
+	}
 	if (client->domain)
 		domain_unlink(client->domain);
+}
+
+/* What granted tickets promise to be cloned from one domain soon. */
+static void on_ticket_changed(struct ticket *ticket)
+{
+	struct engine *engine = ticket->engine;
+	struct backend *backend = &engine->backend;
+	struct client *owner = ticket->owner;
+	struct domain *source;
+	int n = 0;
+
+	/* one that is used now is the clone operation's affair */
+	if (!owner || !backend->ops->expect ||
+	    ticket->status == GC_TICKET_PENDING ||
+	    ticket->status == GC_TICKET_ACTIVE)
+		return;
+	source = owner == engine->owner && !owner->domain
+			 ? domain_find(engine, 0)
+			 : owner->domain;
+	for (ticket = engine->tickets; ticket; ticket = ticket->next)
+		if (ticket->owner == owner &&
+		    ticket->status == GC_TICKET_GRANTED)
+			n += ticket->vms;
+	if (source && source->state == DOMAIN_READY)
+		backend->ops->expect(backend, source, n);
 }
 
 int engine_open(struct engine *engine, int owner, const char *service,
@@ -64,6 +126,9 @@ int engine_open(struct engine *engine, int owner, const char *service,
 	engine->client_gone = on_client_gone;
 	engine->domain_changed = on_domain_changed;
 	engine->ticket_answered = request_ticket_answered;
+	engine->ticket_changed = on_ticket_changed;
+	engine->clone_cpus = 1;
+	engine->clone_memory = CLONE_MEMORY;
 	engine->backend.ops = &backend_fork;
 	engine->backend.engine = engine;
 	scheduler->ops = &scheduler_local;
@@ -110,6 +175,8 @@ void engine_run(struct engine *engine)
 void engine_close(struct engine *engine)
 {
 	domain_kill_all(engine);
+	if (engine->backend.ops->close && engine->backend.data)
+		engine->backend.ops->close(&engine->backend);
 	/* and whoever is no domain yet */
 	close(engine->lifeline[1]);
 	control_socket_close(engine);
@@ -119,4 +186,5 @@ void engine_close(struct engine *engine)
 	addresses_close(&engine->addresses);
 	state_close(&engine->state);
 	loop_free(&engine->loop); /* kills hooks that still run */
+	lineage_free(&engine->lineage);
 }

@@ -3,13 +3,13 @@
  *
  * One process, one loop, one thread. Which part knows which:
  *
- *	main --> engine --> request --> program --> domain --> ticket
- *	                       |                      ^          |
- *	                       '------> job ----------'          v
- *	                                 |            client  scheduler
- *	                                 '--> backend, hooks
+ *	main --> engine --> request --> request_* --> program --> domain
+ *	                                  |                      ^   |
+ *	                                  '----> job ------------'   '--> ticket
+ *	                                          |                        |
+ *	                                          '--> backend, hooks  scheduler
  *
- * domain knows address and client as well, and all know the ledger and
+ * domain and ticket know client, and domain address; all know the ledger and
  * shared.h. What happens below is told upwards by functions in struct engine.
  */
 #ifndef GC_ENGINE_ENGINE_H

@@ -12,6 +12,13 @@
 
 static void run_next(struct engine *engine, const struct domain *source);
 
+/* Whether the engine has a hook to run, and not the clone's own agent. */
+static int has_hook(const struct engine *engine, const char *name)
+{
+	return !engine->backend.ops->has_hooks &&
+	       hook_exists(&engine->hooks, name);
+}
+
 static int timeout_ms(void)
 {
 	return setting_ms("GRIDCENTRIC_CLONE_TIMEOUT", CLONE_TIMEOUT_MS);
@@ -94,7 +101,7 @@ static void made(struct domain *domain)
 	struct err err = { 0 };
 
 	domain->said_ready = 1;
-	if (hook_exists(&engine->hooks, "post-clone")) {
+	if (has_hook(engine, "post-clone")) {
 		loop_timer_stop(&domain->deadline);
 		domain->hook =
 			hook_start(&engine->hooks, "post-clone", domain->vmid,
@@ -129,10 +136,11 @@ static void on_deadline(struct loop_timer *timer)
 	struct domain *domain = container_of(timer, struct domain, deadline);
 	struct err err;
 
-	err_say(&err, -GC_ENOTREADY,
-		"clone %d was not ready after %d ms: the program did not "
-		"return to its event loop",
-		domain->vmid, timeout_ms());
+	err_say(&err, -GC_ENOTREADY, "clone %d was not ready after %d ms: %s",
+		domain->vmid, timeout_ms(),
+		domain->engine->backend.ops->has_hooks
+			? "the virtual machine did not come up"
+			: "the program did not return to its event loop");
 	domain_fail(domain, &err);
 }
 
@@ -145,7 +153,7 @@ static void spawn(struct domain *domain)
 
 	loop_timer_start(&domain->engine->loop, &domain->deadline, timeout_ms(),
 			 on_deadline);
-	if (!job->source)
+	if (!job->source && backend->ops->is_live)
 		err_say(&err, -GC_EDIED,
 			"the program ended before it was cloned");
 	else
@@ -186,15 +194,20 @@ static int begin(struct job *job, struct err *err)
 	if (job->asker && job->asker->domain == job->source)
 		domain->op = job->op;
 	domain->ticket = job->ticket;
-	domain->parent_pid = job->source ? job->source->pid : 0;
-	domain->lease = address_lease(&engine->addresses, job->image.listeners,
+	if (engine->backend.ops->is_live && job->source)
+		domain->parent_pid = job->source->pid;
+	if (lineage_add(&engine->lineage, domain->vmid, job->source_vmid))
+		err_set(err, -ENOMEM, "clone");
+	else
+		domain->lease =
+			address_lease(&engine->addresses, job->image.listeners,
 				      job->image.nlisteners, err);
 	if (!domain->lease) {
 		domain_fail(domain, err);
 		return 0;
 	}
-	domain_announce(domain);
-	if (!hook_exists(&engine->hooks, "pre-clone")) {
+	domain_announce(domain, "");
+	if (!has_hook(engine, "pre-clone")) {
 		spawn(domain);
 		return 0;
 	}
@@ -239,7 +252,8 @@ static void run(struct job *job)
 	struct err err = { 0 };
 
 	job->running = 1;
-	if (!job->image.source) { /* its listeners are to be asked for */
+	/* its listeners are to be asked for, or there is more to do */
+	if (!job->image.source || !backend->ops->is_live) {
 		job->image.source = job->source;
 		if (!backend->ops->snapshot(backend, &job->image, &err))
 			return;
@@ -287,7 +301,8 @@ int job_start(struct client *asker, int64_t op, struct ticket *ticket,
 	job->op = op;
 	job->ticket = ticket;
 	job->source = source;
-	if (listeners) {
+	job->source_vmid = source->vmid;
+	if (listeners && engine->backend.ops->is_live) {
 		job->image.source = source;
 		job->image.nlisteners = n;
 		memcpy(job->image.listeners, listeners,
@@ -315,6 +330,8 @@ static struct domain *find_stranded(const struct engine *engine)
 {
 	struct domain *domain = engine->domains;
 
+	if (!engine->backend.ops->is_live)
+		return NULL; /* its image is all it needs */
 	while (domain && (!domain->job || domain->job->source || domain->pid))
 		domain = domain->next;
 	return domain;
@@ -365,8 +382,19 @@ void job_forget_client(struct engine *engine, const struct client *client)
 			job->asker = NULL;
 }
 
+static void on_said(struct domain *domain, struct err *err)
+{
+	if (domain->job)
+		job_domain_said(domain, err);
+	else if (domain->state == DOMAIN_STARTING && err->code)
+		domain_fail(domain, err);
+	else if (domain->state == DOMAIN_STARTING)
+		domain_ready(domain);
+}
+
 void job_init(struct engine *engine)
 {
+	engine->backend.said = on_said;
 	engine->backend.snapshotted = on_snapshot;
 	engine->backend.spawned = on_spawned;
 }

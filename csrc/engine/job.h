@@ -21,6 +21,7 @@ struct job {
 	int64_t op;	      /* of the asker's CLONE */
 	struct ticket *ticket;
 	struct domain *source; /* NULL: it has gone */
+	int source_vmid;
 	struct image image;
 	int running;
 	int left; /* clones not ready or failed yet */

@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../text.h"
 #include "ledger_db.h"
-#include "text.h"
 
 #define BUSY_MS	     50
 #define RETRY_MS     1000

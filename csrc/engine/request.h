@@ -1,8 +1,15 @@
 /*
- * request - what clients ask of the engine, message by message
+ * request - what clients say to the engine: who is it, and who answers that
  *
- * To add one: a line in wire.h, a function here, a case in the switch of
- * those who may ask it (any domain, the owner alone, control clients).
+ *	request		HELLO, and to which of these a message goes
+ *	   |--> request_control		gcscale status ...
+ *	   |--> request_agent		a VM
+ *	   |       '--> request_owner		gcscale, or a program that owns
+ *	   |		   |			its engine
+ *	   '---------------'--> request_domain	any domain
+ *
+ * To add a message: a line in wire.h, a function and a case in the part of
+ * those who may send it.
  */
 #ifndef GC_ENGINE_REQUEST_H
 #define GC_ENGINE_REQUEST_H
@@ -11,8 +18,5 @@
 
 /* One message: engine->client_said. */
 void request_handle(struct client *client, struct wire_msg *msg);
-
-/* The scheduler has answered: engine->ticket_answered. */
-void request_ticket_answered(struct ticket *ticket, struct err *err);
 
 #endif

@@ -7,11 +7,12 @@
 
 #include <sys/resource.h>
 
+#include "../hooks.h"
 #include "../loop.h"
 #include "address.h"
 #include "backend.h"
-#include "hooks.h"
 #include "ledger.h"
+#include "lineage.h"
 #include "scheduler.h"
 #include "state.h"
 
@@ -38,11 +39,16 @@ struct engine {
 	struct ticket *tickets; /* newest first */
 	struct job *jobs;	/* clone operations, oldest first */
 	int last_vmid;
+	struct lineage lineage;	   /* of all vmids so far */
+	int clone_cpus;		   /* that each clone takes, at least */
+	int64_t clone_memory;	   /* bytes that each is expected to take */
 	int last_number;	   /* of images, and commands passed on */
 	struct rlimit given_files; /* RLIMIT_NOFILE before it was raised */
 	int program_port;	   /* of an outside program, 0: none */
+	int host_port;		   /* at which it is reached, if it is a VM's */
 	int ending;		   /* BYE came: it ends with its last domain */
-	int inside;	  /* its owner is the program itself */
+	int vm_scales_itself;	   /* the program in the VM that is domain 0 */
+	int inside;		   /* its owner is the program itself */
 	int grace_ms;		   /* for the domains, while it is ending */
 	int over;		   /* the loop is to stop */
 	char *report;		   /* the owner's last REPORT */
@@ -51,6 +57,7 @@ struct engine {
 	void (*client_gone)(struct client *client);
 	void (*domain_changed)(struct domain *domain, const char *text);
 	void (*ticket_answered)(struct ticket *ticket, struct err *err);
+	void (*ticket_changed)(struct ticket *ticket);
 };
 
 #endif

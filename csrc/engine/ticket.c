@@ -11,8 +11,8 @@
 #include "client.h"
 
 #define LEASE_MS       30000 /* a granted ticket not used by then is gone */
-#define MEMORY	       (2 * 1024 * 1024) /* bytes expected of a forked clone */
 #define MAX_TIMEOUT_MS (24 * 3600 * 1000)
+#define MAX_PER_GUEST  64    /* the same of a VM, which is not trusted */
 #define MAX_PER_CLIENT 10000 /* tickets not over: a loop gone wild */
 #define KEEP_OVER      1000  /* tickets that are over, for ticket_info */
 
@@ -30,6 +30,7 @@ static void changed(struct ticket *ticket, gc_ticket_status_t status)
 		      gc_ticket_status_string(status), ticket->cpus,
 		      ticket->vms, ticket->request.mincpuspervm,
 		      ticket->owner_vmid);
+	ticket->engine->ticket_changed(ticket);
 }
 
 static int make_uuid(char *text)
@@ -107,13 +108,14 @@ struct ticket *ticket_request(struct client *owner, int64_t op, int maxcpus,
 {
 	struct engine *engine = owner->engine;
 	struct scheduler *scheduler = &engine->scheduler;
+	int most = owner->role == ROLE_AGENT ? MAX_PER_GUEST : MAX_PER_CLIENT;
 	struct ticket *ticket;
 
 	if (check(maxcpus, minvms, mincpuspervm, timeout_ms, err))
 		return NULL;
-	if (count_open(owner) >= MAX_PER_CLIENT) {
+	if (count_open(owner) >= most) {
 		err_say(err, -GC_EDENIED, "%d tickets of this domain are open",
-			MAX_PER_CLIENT);
+			most);
 		return NULL;
 	}
 	ticket = calloc(1, sizeof *ticket);
@@ -128,9 +130,11 @@ struct ticket *ticket_request(struct client *owner, int64_t op, int maxcpus,
 	ticket->op = op;
 	ticket->request.maxcpus = maxcpus;
 	ticket->request.minvms = minvms;
-	ticket->request.mincpuspervm = mincpuspervm;
+	ticket->request.mincpuspervm = mincpuspervm > engine->clone_cpus
+					       ? mincpuspervm
+					       : engine->clone_cpus;
 	ticket->request.timeout_ms = timeout_ms;
-	ticket->request.memory = MEMORY;
+	ticket->request.memory = engine->clone_memory;
 	if (scheduler->ops->request(scheduler, &ticket->request, err)) {
 		free_ticket(ticket);
 		return NULL;

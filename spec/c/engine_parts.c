@@ -54,11 +54,11 @@
 
 #include "engine/address.h"
 #include "engine/capacity.h"
-#include "engine/hooks.h"
 #include "engine/ledger.h"
 #include "engine/ledger_db.h"
 #include "engine/scheduler.h"
 #include "err.h"
+#include "hooks.h"
 #include "loop.h"
 
 #define TYPE "gridcentric.engine_parts"
