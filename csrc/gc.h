@@ -8,6 +8,7 @@
  *	   '--> guest_call		asks the engine for something
  *	          '--> guest		starts, turns, reads messages
  *	                 |--> guest_fork	forks where it is asked to
+ *	                 |--> guest_agent	in a VM: the way to its agent
  *	                 '--> guest_op, guest_child, guest_metric
  */
 #ifndef GC_GC_H
@@ -25,16 +26,26 @@ struct guest_op;
 struct guest_child;
 struct guest_fork;
 
+/* Of a program in a VM: who it speaks with is the VM's agent. */
+struct guest_agent {
+	int used;      /* it is: the other fields mean something */
+	int may_watch; /* this VM may scale itself */
+	int watches;   /* and it is this program that does */
+	int became;    /* this VM is a clone now, which is to be acted on */
+	int64_t op;    /* of this program's CLONE that made it, else 0 */
+};
+
 struct gc {
 	struct loop loop;
 	struct channel channel;
 	int role; /* enum wire_role */
 	int vmid;
-	pid_t pid;	      /* of the process that opened it */
-	int welcome;	      /* the engine knows this process */
-	char name[64];	      /* of the service, for the engine */
-	char address[16];     /* of a clone, "" else */
-	struct guest_op *ops; /* not answered yet */
+	pid_t pid;		  /* of the process that opened it */
+	int welcome;		  /* the engine knows this process */
+	struct guest_agent agent; /* in a VM */
+	char name[64];		  /* of the service, for the engine */
+	char address[16];	  /* of a clone, "" else */
+	struct guest_op *ops;	  /* not answered yet */
 	int64_t last_op;
 	struct guest_child *children; /* forked, or adopted, not reaped */
 	struct guest_fork *forks, **forks_end; /* asked for, not made */

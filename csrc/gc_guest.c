@@ -35,8 +35,10 @@ static int errno_of(int code)
 	case GC_EHOOK:
 	case GC_EREPAIR:
 	case GC_EDIED:
-	case GC_ENOTREADY: return ECHILD;
-	case GC_EENGINE: return ENOEXEC;
+	case GC_ENOTREADY:
+	case GC_EVM: return ECHILD;
+	case GC_EENGINE:
+	case GC_EIMAGE: return ENOEXEC;
 	case GC_EPROTO: return EPROTO;
 	default: return -code;
 	}

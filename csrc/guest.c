@@ -11,14 +11,16 @@
 #include <unistd.h>
 
 #include "gridcentric/gc-guest.h"
+#include "guest_agent.h"
 #include "guest_child.h"
 #include "guest_fork.h"
 #include "guest_listener.h"
 #include "guest_op.h"
 #include "launch.h"
 
-#define READY_LOOK_MS 5	 /* how often a starting program is looked at */
-#define READY_LATE_MS 50 /* the same, when it takes over a second */
+#define WELCOME_MS    5000 /* how long an agent may take to answer */
+#define READY_LOOK_MS 5	   /* how often a starting program is looked at */
+#define READY_LATE_MS 50   /* the same, when it takes over a second */
 
 /* ---- messages ---------------------------------------------------------- */
 
@@ -63,6 +65,8 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 		gc->welcome = 1;
 		guest_metric_resend(gc);
 		break;
+	case WIRE_WATCH: gc->agent.may_watch = gc->agent.used; break;
+	case WIRE_BECOME: guest_agent_note(gc, msg); break;
 	case WIRE_FAULT:
 		gc->fault.code = (int)wire_int(msg);
 		wire_copy(msg, gc->fault.text, sizeof gc->fault.text);
@@ -83,6 +87,7 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 	case WIRE_DOMAIN_METRIC:
 		guest_op_event(gc, GUEST_METRIC, msg, NULL);
 		break;
+	case WIRE_CONSOLE: guest_op_event(gc, GUEST_CONSOLE, msg, NULL); break;
 	default: break; /* of a later version, or not for this end */
 	}
 }
@@ -96,8 +101,9 @@ static void on_ended(struct channel *channel, int code)
 
 	/* it took too long, and the engine has given it up: nobody would ever
 	 * know of this clone */
-	if (gc->role == ROLE_DOMAIN && !gc->welcome)
+	if (gc->role == ROLE_DOMAIN && !gc->welcome && !gc->agent.used)
 		_exit(127);
+	gc->welcome = 0;
 	if (!why.code)
 		err_say(&why, -ECONNRESET, "the engine has ended%s%s",
 			code ? ": " : "", code ? err_text(code) : "");
@@ -122,6 +128,25 @@ static void put_hello(struct gc *gc, const char *token)
 		 token, WIRE_INT(gc->role), WIRE_INT(getpid()));
 }
 
+/* Says hello to the agent of the VM. */
+static int speak_to_agent(struct gc *gc, struct err *err)
+{
+	int fd = guest_agent_connect(err), code;
+
+	if (fd < 0)
+		return fd;
+	code = attach(gc, fd, err);
+	if (code) {
+		close(fd);
+		return code;
+	}
+	put_hello(gc, "");
+	channel_send(&gc->channel);
+	if (gc->agent.watches)
+		guest_agent_watch(gc);
+	return 0;
+}
+
 int guest_need_engine(struct gc *gc, struct err *err)
 {
 	pid_t pid;
@@ -129,6 +154,8 @@ int guest_need_engine(struct gc *gc, struct err *err)
 
 	if (channel_is_open(&gc->channel))
 		return 0;
+	if (gc->agent.used)
+		return speak_to_agent(gc, err);
 	if (gc->role == ROLE_DOMAIN)
 		return err_say(err, -ECONNRESET, "the engine has ended");
 	fd = launch_engine(gc->name, &pid, err);
@@ -212,6 +239,40 @@ static int take_channel(struct gc *gc, const char *given, struct err *err)
 	return 0;
 }
 
+/*
+ * A program of a VM: its number is known only when the agent has answered, and
+ * has to be right from the start.
+ */
+static int open_in_vm(struct gc *gc, struct err *err)
+{
+	int64_t left, until = loop_now() + WELCOME_MS;
+	struct completion *lost;
+	int code;
+
+	gc->role = ROLE_DOMAIN;
+	gc->agent.used = 1;
+	code = speak_to_agent(gc, err);
+	while (!code && !gc->welcome && channel_is_open(&gc->channel)) {
+		left = until - loop_now();
+		if (left > 0)
+			guest_turn(gc, (int)left);
+		else
+			code = err_set(err, -ETIMEDOUT, "agent");
+	}
+	if (gc->welcome)
+		return 0;
+	channel_close(&gc->channel, NULL);
+	while ((lost = loop_next(&gc->loop))) {
+		if (lost->kind == GUEST_ENGINE_LOST) {
+			*err = container_of(lost, struct guest_event, done)
+				       ->err;
+			code = err_prefix(err, "agent");
+		}
+		guest_free(lost);
+	}
+	return code;
+}
+
 int gc_open(struct gc *gc, enum wire_role role, const char *name,
 	    struct err *err)
 {
@@ -227,19 +288,23 @@ int gc_open(struct gc *gc, enum wire_role role, const char *name,
 	code = loop_init(&gc->loop);
 	if (code)
 		return err_set(err, code, "event loop");
-	if (given && role == ROLE_INSIDE) {
+	if (role != ROLE_INSIDE)
+		return 0;
+	if (given)
 		code = take_channel(gc, given, err);
-		if (code)
-			loop_free(&gc->loop);
-	}
+	else if (guest_agent_path())
+		code = open_in_vm(gc, err);
+	if (code)
+		loop_free(&gc->loop);
 	return code;
 }
 
 int gc_bye(struct gc *gc, int grace_ms)
 {
+	int is_owner = gc->role != ROLE_DOMAIN || gc->agent.watches;
+
 	/* nor does a child that the program forked by itself */
-	if (!channel_is_open(&gc->channel) || gc->role == ROLE_DOMAIN ||
-	    getpid() != gc->pid)
+	if (!channel_is_open(&gc->channel) || !is_owner || getpid() != gc->pid)
 		return 0;
 	wire_put(channel_out(&gc->channel), WIRE_BYE, WIRE_INT(grace_ms));
 	channel_send(&gc->channel);
@@ -279,6 +344,7 @@ int guest_turn(struct gc *gc, int timeout_ms)
 
 	if (n < 0)
 		return n;
+	guest_agent_become(gc);
 	if (gc->forks && guest_fork_some(gc, &born))
 		speak(gc, &born);
 	else if (gc->forks)

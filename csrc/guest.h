@@ -22,8 +22,10 @@
 
 /*
  * Prepares gc; nothing is started. In a program that an engine started, its
- * channel is taken over from $GRIDCENTRIC_CHANNEL. role is ROLE_INSIDE or
- * ROLE_OUTSIDE for others; name is that of the service.
+ * channel is taken over from $GRIDCENTRIC_CHANNEL; in one of a VM the agent is
+ * asked who it is, which may take some seconds while the VM boots
+ * (guest_agent.h). role is ROLE_INSIDE or ROLE_OUTSIDE for others; name is
+ * that of the service.
  */
 int gc_open(struct gc *gc, enum wire_role role, const char *name,
 	    struct err *err);
@@ -39,7 +41,8 @@ int gc_bye(struct gc *gc, int grace_ms);
  */
 int guest_turn(struct gc *gc, int timeout_ms);
 
-/* Starts the engine where there is none. Returns 0 or a negative code. */
+/* Starts the engine where there is none; in a VM, connects to the agent where
+ * that has ended. Returns 0 or a negative code. */
 int guest_need_engine(struct gc *gc, struct err *err);
 
 #endif

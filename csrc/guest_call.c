@@ -74,8 +74,9 @@ int64_t guest_clone(struct gc *gc, const char *ticket, struct err *err)
 	struct wire_buf *out;
 	int code, n = 0;
 
-	/* an owner that is no domain has the program cloned, not itself */
-	if (gc->role != ROLE_OUTSIDE) {
+	/* an owner that is no domain has the program cloned, not itself; and
+	 * in a VM all there is stays as it is */
+	if (gc->role != ROLE_OUTSIDE && !gc->agent.used) {
 		code = guest_find_listeners(gc, found, &n, err);
 		if (code)
 			return code;
@@ -130,6 +131,21 @@ int64_t guest_start(struct gc *gc, int port, const char *dir,
 	for (i = 0; i < argc; i++)
 		wire_put_text(out, argv[i]);
 	return sent(gc, op, wire_end(out), err);
+}
+
+int64_t guest_start_vm(struct gc *gc, int port, const struct guest_vm *vm,
+		       struct err *err)
+{
+	int64_t op = begin(gc, GUEST_DONE, err);
+
+	if (op < 0)
+		return op;
+	return sent(gc, op,
+		    wire_put(channel_out(&gc->channel), WIRE_START_VM, op,
+			     WIRE_INT(port), vm->image, WIRE_INT(vm->memory),
+			     WIRE_INT(vm->cpus), vm->accel, vm->network,
+			     WIRE_INT(vm->has_lan != 0), WIRE_INT(vm->spare)),
+		    err);
 }
 
 int64_t guest_stop(struct gc *gc, int vmid, int grace_ms, struct err *err)

@@ -24,6 +24,21 @@ int64_t guest_kill(struct gc *gc, int vmid, struct err *err);
  * as its channel speaks. */
 int64_t guest_start(struct gc *gc, int port, const char *dir,
 		    const char *const *argv, int argc, struct err *err);
+
+/* A virtual machine, as START_VM has it. */
+struct guest_vm {
+	const char *image; /* path */
+	int memory;	   /* MiB */
+	int cpus;
+	const char *accel;   /* "auto", "kvm", "tcg" */
+	const char *network; /* "user", "tap" */
+	int has_lan;	     /* it clones itself: the VMs have a network */
+	int spare;	     /* clones that are kept half made */
+};
+
+/* Owners only: domain 0 becomes a VM; port as with guest_start(). */
+int64_t guest_start_vm(struct gc *gc, int port, const struct guest_vm *vm,
+		       struct err *err);
 int64_t guest_stop(struct gc *gc, int vmid, int grace_ms, struct err *err);
 
 /* One-way messages; dropped without an engine. */

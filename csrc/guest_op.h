@@ -19,6 +19,7 @@ enum guest_kind {
 	GUEST_DOMAIN,	   /* owner: a domain's state has changed */
 	GUEST_COMMAND,	   /* owner: somebody types gcscale pause ... */
 	GUEST_METRIC,	   /* owner: a number that a domain has told */
+	GUEST_CONSOLE,	   /* owner: what a VM has written on its console */
 	GUEST_ENGINE_LOST, /* the engine has ended */
 	GUEST_KINDS = 100,
 };

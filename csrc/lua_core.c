@@ -14,6 +14,7 @@
 #include "control.h"
 #include "gridcentric/gc-guest.h"
 #include "guest.h"
+#include "guest_agent.h"
 #include "guest_call.h"
 #include "guest_op.h"
 #include "launch.h"
@@ -110,10 +111,16 @@ static int core_vmid(lua_State *L)
 	return 1;
 }
 
-/* core:role() -> "inside", "outside" or "domain" */
+/*
+ * core:role() -> "inside", "outside" or "domain". The master of VMs that scales
+ * itself is to the agent a domain like others, but to its program what it is.
+ */
 static int core_role(lua_State *L)
 {
-	lua_pushstring(L, roles[lua_check_core(L, 1)->role]);
+	struct gc *gc = lua_check_core(L, 1);
+	int is_master = gc->agent.may_watch && gc->vmid == 0;
+
+	lua_pushstring(L, roles[is_master ? ROLE_INSIDE : gc->role]);
 	return 1;
 }
 
@@ -227,6 +234,43 @@ static int core_start(lua_State *L)
 	return started(L, op, &err);
 }
 
+static int int_field(lua_State *L, int index, const char *key)
+{
+	lua_getfield(L, index, key);
+	return check_int(L, -1);
+}
+
+/* A text stays on the stack, so that its pointer is good. */
+static const char *text_field(lua_State *L, int index, const char *key)
+{
+	lua_getfield(L, index, key);
+	return luaL_checkstring(L, -1);
+}
+
+/* core:start_vm(port, {image = path, memory = MiB, cpus =, accel =, network =,
+ * has_lan = whether it clones itself, spare = clones kept half made (0)});
+ * owners only */
+static int core_start_vm(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	int port = check_int(L, 2);
+	struct err err = { 0 };
+	struct guest_vm vm;
+
+	luaL_checktype(L, 3, LUA_TTABLE);
+	lua_settop(L, 3);
+	vm.image = text_field(L, 3, "image");
+	vm.memory = int_field(L, 3, "memory");
+	vm.cpus = int_field(L, 3, "cpus");
+	vm.accel = text_field(L, 3, "accel");
+	vm.network = text_field(L, 3, "network");
+	lua_getfield(L, 3, "spare");
+	vm.spare = lua_isnil(L, -1) ? 0 : check_int(L, -1);
+	lua_getfield(L, 3, "has_lan");
+	vm.has_lan = lua_toboolean(L, -1);
+	return started(L, guest_start_vm(gc, port, &vm, &err), &err);
+}
+
 /* core:stop(vmid, grace_ms); owners only */
 static int core_stop(lua_State *L)
 {
@@ -252,6 +296,14 @@ static int core_record(lua_State *L)
 static int core_report(lua_State *L)
 {
 	guest_report(lua_check_core(L, 1), luaL_checkstring(L, 2));
+	return 0;
+}
+
+/* core:watch(): this program scales itself; where it is in a VM, it is to be
+ * told of what becomes of its clones. Elsewhere it is told in any case. */
+static int core_watch(lua_State *L)
+{
+	guest_agent_watch(lua_check_core(L, 1));
 	return 0;
 }
 
@@ -290,6 +342,13 @@ static int core_bye(lua_State *L)
 }
 
 /* ---- functions of the module ------------------------------------------- */
+
+/* core.agent_path() -> path of the socket of this VM's agent; nil: no VM */
+static int agent_path(lua_State *L)
+{
+	lua_pushstring(L, guest_agent_path());
+	return 1;
+}
 
 /* core.engine_path() -> path, or nil, err, code */
 static int engine_path(lua_State *L)
@@ -364,9 +423,11 @@ static const luaL_Reg methods[] = {
 	{ "list_domains", core_list_domains },
 	{ "kill", core_kill },
 	{ "start", core_start },
+	{ "start_vm", core_start_vm },
 	{ "stop", core_stop },
 	{ "record", core_record },
 	{ "report", core_report },
+	{ "watch", core_watch },
 	{ "metric", core_metric },
 	{ "answer", core_answer },
 	{ "bye", core_bye },
@@ -374,9 +435,9 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
-	{ "open", core_open }, { "engine_path", engine_path },
-	{ "control", ask },    { "random", random_integer },
-	{ NULL, NULL },
+	{ "open", core_open },	      { "engine_path", engine_path },
+	{ "agent_path", agent_path }, { "control", ask },
+	{ "random", random_integer }, { NULL, NULL },
 };
 
 GC_API int luaopen_gridcentric_core(lua_State *L);

@@ -12,6 +12,7 @@
  *		   text=}
  *	"command"  op, json
  *	"metric"   vmid, name, value
+ *	"console"  vmid, bytes that a VM has written
  *	"engine_lost"  error text, error name
  */
 #include "lua_event.h"
@@ -210,6 +211,12 @@ static int push_event(lua_State *L, struct guest_event *event, int kind)
 		lua_pushlstring(L, s.p, s.len);
 		lua_pushnumber(L, wire_to_double(wire_int(&event->msg)));
 		return 4;
+	case GUEST_CONSOLE:
+		lua_pushliteral(L, "console");
+		lua_pushinteger(L, wire_int(&event->msg));
+		s = wire_str(&event->msg);
+		lua_pushlstring(L, s.p, s.len);
+		return 3;
 	default:
 		lua_pushliteral(L, "engine_lost");
 		lua_fail(L, &event->err);

@@ -220,7 +220,7 @@ static int replace_stdin(void)
 	return err;
 }
 
-static void ignore_sigpipe(void)
+void repair_ignore_sigpipe(void)
 {
 	struct sigaction now;
 
@@ -253,9 +253,15 @@ int repair_apply(struct repair_plan *plan, const struct repair_listener *own,
 		return err_set(err, code, "replacing descriptors");
 	for (i = 0; i < nown; i++)
 		close(own[i].fd);
-	ignore_sigpipe();
+	repair_ignore_sigpipe();
 	reseed();
 	return 0;
+}
+
+void repair_in_vm(void)
+{
+	repair_ignore_sigpipe();
+	reseed();
 }
 
 int repair_lifeline(int pipe_fd, struct err *err)

@@ -91,6 +91,14 @@ int repair_listeners(const struct loop *loop, struct repair_listener *found,
 int repair_apply(struct repair_plan *plan, const struct repair_listener *own,
 		 int nown, const int *keep, int nkeep, struct err *err);
 
+/* A dead connection does not end this process, where it was left to. */
+void repair_ignore_sigpipe(void);
+
+/* What a process needs that was cloned with the whole VM around it: its
+ * descriptors are its own, but SIGPIPE and the C random generators are as
+ * above. */
+void repair_in_vm(void);
+
 /* Arms the lifeline: this process gets SIGKILL when the far end of the pipe
  * closes. Returns the armed descriptor, or a negative code. */
 int repair_lifeline(int pipe_fd, struct err *err);

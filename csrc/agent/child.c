@@ -1,0 +1,73 @@
+/* child - see child.h */
+#include "child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "../reap.h"
+#include "../spawn_process.h"
+
+static void on_exit_seen(struct loop_source *source, uint32_t events)
+{
+	struct child *child = container_of(source, struct child, pidfd);
+	int got = reap_pidfd(source->fd, &child->status);
+
+	if (!got)
+		return;
+	if (got < 0)
+		child->status = -1;
+	child->pid = 0;
+	loop_close(source, NULL);
+	child->ended(child);
+}
+
+static int spawn(struct child *child, char *const *argv)
+{
+	struct spawn spawn = { .file = argv[0],
+			       .argv = argv,
+			       .ignores_sigpipe = 1,
+			       .nfds = 2,
+			       .fds = { { STDOUT_FILENO, STDOUT_FILENO },
+					{ STDERR_FILENO, STDERR_FILENO } } };
+
+	return spawn_process(&spawn, &child->pid);
+}
+
+int child_start(struct child *child, struct loop *loop, struct freezer *freezer,
+		char *const *argv, int port, void (*ended)(struct child *),
+		struct err *err)
+{
+	struct err ignored;
+	int fd, code, inside = !freezer_enter(freezer, &ignored);
+	char text[16];
+
+	snprintf(text, sizeof text, "%d", port);
+	if (port)
+		setenv("PORT", text, 1);
+	/* who listens on loopback alone is not reached from outside */
+	setenv("HOST", "0.0.0.0", 0);
+	code = spawn(child, argv);
+	if (inside)
+		freezer_leave(freezer);
+	if (code)
+		return err_set(err, code, "%s", argv[0]);
+	child->ended = ended;
+	fd = pidfd_open(child->pid, 0);
+	code = fd < 0 ? -errno
+		      : loop_add(loop, &child->pidfd, fd, EPOLLIN,
+				 on_exit_seen);
+	if (code && fd >= 0)
+		close(fd);
+	return code ? err_set(err, code, "watching %s", argv[0]) : 0;
+}
+
+void child_signal(const struct child *child, int number)
+{
+	if (child->pid > 0)
+		kill(-child->pid, number);
+}

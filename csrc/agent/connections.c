@@ -1,0 +1,257 @@
+/* connections - see connections.h */
+#include "connections.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANSWER_SIZE 32768 /* bytes; the kernel's largest part of a dump */
+#define WAIT_S	    5	  /* for the kernel, which may load a module */
+
+/* All but listeners, and what is no connection any more: a busy server has
+ * thousands in TIME_WAIT, which nobody waits for. */
+#define STATES                                                              \
+	(1u << TCP_ESTABLISHED | 1u << TCP_SYN_SENT | 1u << TCP_SYN_RECV |  \
+	 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT | \
+	 1u << TCP_LAST_ACK | 1u << TCP_CLOSING)
+
+/* Connections, as the kernel names them. */
+struct list {
+	struct inet_diag_req_v2 *items;
+	size_t n, cap;
+};
+
+static int send_request(int sock, void *request, size_t len)
+{
+	struct nlmsghdr *head = request;
+	ssize_t n;
+
+	head->nlmsg_len = (uint32_t)len;
+	do
+		n = send(sock, request, len, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+static int is_loopback(const struct inet_diag_msg *msg)
+{
+	const uint32_t *ip = msg->id.idiag_src;
+	const struct in6_addr *ip6 = (const struct in6_addr *)ip;
+
+	if (msg->idiag_family == AF_INET)
+		return ntohl(ip[0]) >> 24 == IN_LOOPBACKNET;
+	if (IN6_IS_ADDR_V4MAPPED(ip6))
+		return ntohl(ip[3]) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(ip6);
+}
+
+static int add(struct list *list, const struct inet_diag_msg *msg)
+{
+	struct inet_diag_req_v2 *item;
+
+	if (is_loopback(msg))
+		return 0;
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? 2 * list->cap : 64;
+
+		item = realloc(list->items, cap * sizeof *item);
+		if (!item)
+			return -ENOMEM;
+		list->items = item;
+		list->cap = cap;
+	}
+	item = &list->items[list->n++];
+	memset(item, 0, sizeof *item);
+	item->sdiag_family = msg->idiag_family;
+	item->sdiag_protocol = IPPROTO_TCP;
+	item->id = msg->id;
+	return 0;
+}
+
+/* The code of an error or acknowledgement. */
+static int code_of(const struct nlmsghdr *head)
+{
+	const struct nlmsgerr *error = NLMSG_DATA(head);
+
+	return head->nlmsg_len < NLMSG_LENGTH(sizeof *error) ? -EPROTO
+							     : error->error;
+}
+
+/* One datagram of a dump. Returns 1 when it was the last, 0, or an error. */
+static int read_part(struct list *list, const void *data, size_t len)
+{
+	const struct nlmsghdr *head = data;
+	int code = 0;
+
+	for (; NLMSG_OK(head, len) && !code; head = NLMSG_NEXT(head, len)) {
+		if (head->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (head->nlmsg_type == NLMSG_ERROR) {
+			code = code_of(head);
+			return code ? code : 1;
+		}
+		if (head->nlmsg_len >=
+		    NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+			code = add(list, NLMSG_DATA(head));
+	}
+	return code;
+}
+
+/* Lists the connections, by the request that knows no families: the kernel
+ * goes through its table once for all of them. */
+static int dump(int sock, struct list *list)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req body;
+	} request = {
+		.head = { .nlmsg_type = TCPDIAG_GETSOCK,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.body = { .idiag_family = AF_INET, .idiag_states = STATES },
+	};
+	_Alignas(struct nlmsghdr) static char answer[ANSWER_SIZE];
+	int code = send_request(sock, &request, sizeof request);
+	ssize_t n;
+
+	while (!code) {
+		n = recv(sock, answer, sizeof answer, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		code = n < 0 ? -errno : read_part(list, answer, (size_t)n);
+	}
+	return code < 0 ? code : 0;
+}
+
+static int destroy(int sock, const struct inet_diag_req_v2 *connection)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 body;
+	} request = {
+		.head = { .nlmsg_type = SOCK_DESTROY,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.body = *connection,
+	};
+	union {
+		struct nlmsghdr head;
+		char space[1024];
+	} answer;
+	int code = send_request(sock, &request, sizeof request);
+	ssize_t n;
+
+	if (code)
+		return code;
+	do
+		n = recv(sock, &answer, sizeof answer, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	code = (size_t)n < sizeof answer.head ? -EPROTO : code_of(&answer.head);
+	return code == -ENOENT ? 0 : code; /* gone by itself */
+}
+
+static int explain_dump(struct err *err, int code)
+{
+	if (code == -ENOENT || code == -EOPNOTSUPP)
+		return err_say(err, code,
+			       "connections: the kernel's module tcp_diag is "
+			       "missing");
+	return err_set(err, code, "connections");
+}
+
+static int explain_destroy(struct err *err, int code)
+{
+	if (code == -EOPNOTSUPP)
+		return err_say(err, code,
+			       "connections: the kernel has no "
+			       "INET_DIAG_DESTROY");
+	return err_set(err, code, "connections");
+}
+
+int connections_open(struct err *err)
+{
+	struct timeval limit = { .tv_sec = WAIT_S };
+	struct list list = { 0 };
+	int code, sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+				NETLINK_SOCK_DIAG);
+
+	if (sock < 0)
+		return err_set(err, -errno, "connections");
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	code = dump(sock, &list);
+	free(list.items);
+	if (!code)
+		return sock;
+	close(sock);
+	return explain_dump(err, code);
+}
+
+int connections_destroy(int sock, struct err *err)
+{
+	struct list list = { 0 };
+	int code = dump(sock, &list);
+	size_t i;
+
+	if (code) {
+		free(list.items);
+		return explain_dump(err, code);
+	}
+	for (i = 0; i < list.n && !code; i++)
+		code = destroy(sock, &list.items[i]);
+	free(list.items);
+	return code ? explain_destroy(err, code) : (int)list.n;
+}
+
+/* ---- who listens ------------------------------------------------------- */
+
+/* An address as the tables have it: words of the host, in hexadecimal. */
+static int is_loopback_text(const char *hex)
+{
+	static const char v4mapped[] = "0000000000000000FFFF0000";
+
+	if (strlen(hex) == 32 && !strncmp(hex, v4mapped, 24))
+		hex += 24;
+	if (strlen(hex) == 8) /* the last byte is the first of the address */
+		return strcmp(hex + 6, "7F") == 0;
+	return strcmp(hex, "00000000000000000000000001000000") == 0;
+}
+
+/* Looks through a table of the kernel for listeners at the port. */
+static enum listening find_listener(const char *table, unsigned port)
+{
+	FILE *file = fopen(table, "re");
+	enum listening found = LISTENING_NOWHERE;
+	unsigned local, state;
+	char line[512], hex[33];
+
+	if (!file)
+		return found;
+	while (found != LISTENING && fgets(line, sizeof line, file))
+		if (sscanf(line, " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x", hex,
+			   &local, &state) == 3 &&
+		    local == port && state == TCP_LISTEN)
+			found = is_loopback_text(hex) ? LISTENING_LOOPBACK
+						      : LISTENING;
+	fclose(file);
+	return found;
+}
+
+enum listening connections_listening(int port)
+{
+	enum listening v4 = find_listener("/proc/self/net/tcp", (unsigned)port);
+	enum listening v6;
+
+	if (v4 == LISTENING)
+		return v4;
+	v6 = find_listener("/proc/self/net/tcp6", (unsigned)port);
+	return v6 > v4 ? v6 : v4;
+}

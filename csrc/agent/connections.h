@@ -1,0 +1,32 @@
+/*
+ * connections - the TCP connections of the VM
+ *
+ * In a clone those to other hosts are the master's: they are destroyed as by
+ * `ss -K`, so that programs see ECONNABORTED instead of talking into the
+ * master's stream. Both ends of a loopback connection were cloned, so these
+ * live on; listeners stay. It needs the kernel's modules inet_diag and
+ * tcp_diag, built with INET_DIAG_DESTROY.
+ */
+#ifndef GC_AGENT_CONNECTIONS_H
+#define GC_AGENT_CONNECTIONS_H
+
+#include "../err.h"
+
+/* The kernel's answers come here: a descriptor, or a negative code. Has it load
+ * what it takes, while there is time. */
+int connections_open(struct err *err);
+
+/* Destroys them, IPv4 and IPv6. Returns how many, or a negative code: the
+ * descriptor is of no use then. */
+int connections_destroy(int sock, struct err *err);
+
+enum listening {
+	LISTENING_NOWHERE,
+	LISTENING_LOOPBACK, /* at 127.0.0.1 or the like alone */
+	LISTENING,	    /* where others reach it */
+};
+
+/* Whether something listens on the TCP port. */
+enum listening connections_listening(int port);
+
+#endif

@@ -1,0 +1,394 @@
+/* programs - see programs.h */
+#include "programs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* An operation under way. */
+struct op {
+	int64_t number; /* for the engine */
+	int64_t own;	/* the program's */
+	struct op *next;
+};
+
+struct program {
+	struct channel channel;
+	struct programs *all;
+	int said_hello;
+	struct op *ops, **ops_end; /* oldest first */
+	int nops;
+	struct program *next, **self;
+};
+
+/* ---- operations -------------------------------------------------------- */
+
+/* Takes operation `number` out of the program's. Returns whether it is one of
+ * them, and its own number. */
+static int take_op(struct program *program, int64_t number, int64_t *own)
+{
+	struct op **at, *op;
+
+	for (at = &program->ops; (op = *at); at = &op->next) {
+		if (op->number != number)
+			continue;
+		*own = op->own;
+		*at = op->next;
+		if (!op->next)
+			program->ops_end = at;
+		program->nops--;
+		free(op);
+		return 1;
+	}
+	return 0;
+}
+
+static void forget_ops(struct program *program)
+{
+	struct op *op;
+
+	while ((op = program->ops)) {
+		program->ops = op->next;
+		free(op);
+	}
+	program->ops_end = &program->ops;
+	program->nops = 0;
+}
+
+static struct op *add_op(struct program *program, int64_t own)
+{
+	struct op *op = calloc(1, sizeof *op);
+
+	if (!op)
+		return NULL;
+	op->number = ++program->all->last_op;
+	op->own = own;
+	*program->ops_end = op;
+	program->ops_end = &op->next;
+	program->nops++;
+	return op;
+}
+
+/* ---- what a program says ----------------------------------------------- */
+
+static void free_program(struct loop_source *source)
+{
+	free(container_of(container_of(source, struct channel, source),
+			  struct program, channel));
+}
+
+static void drop(struct program *program)
+{
+	struct programs *all = program->all;
+
+	channel_close(&program->channel, free_program);
+	forget_ops(program);
+	if (all->watcher == program)
+		all->watcher = NULL;
+	*program->self = program->next;
+	if (program->next)
+		program->next->self = program->self;
+	all->n--;
+}
+
+static void on_ended(struct channel *channel, int err)
+{
+	drop(container_of(channel, struct program, channel));
+}
+
+/* Sends what was passed on. What many of them say in one turn may be more than
+ * a channel keeps, so that is looked at after each message. */
+static void send_on(struct programs *all)
+{
+	channel_send(all->engine);
+	programs_flow(all);
+}
+
+/* The error of an operation, for any kind of it. */
+static void refuse(struct program *program, int64_t op, int code,
+		   const char *text)
+{
+	wire_put(channel_out(&program->channel), WIRE_DONE, op, WIRE_INT(code),
+		 text);
+	channel_send(&program->channel);
+}
+
+static void request(struct program *program, struct wire_msg *msg)
+{
+	struct channel *engine = program->all->engine;
+	int64_t own = wire_int(msg);
+	struct op *op;
+
+	if (program->nops >= PROGRAMS_MAX_OPS) {
+		refuse(program, own, -EAGAIN,
+		       "too many operations of this program are under way");
+		return;
+	}
+	op = add_op(program, own);
+	if (!op) {
+		refuse(program, own, -ENOMEM, "the agent is out of memory");
+		return;
+	}
+	if (wire_relay_op(channel_out(engine), msg, op->number)) {
+		take_op(program, op->number, &own);
+		refuse(program, own, -EMSGSIZE, "the request is too long");
+		return;
+	}
+	send_on(program->all);
+}
+
+static void pass_on(struct program *program, const struct wire_msg *msg)
+{
+	wire_relay(channel_out(program->all->engine), msg);
+	send_on(program->all);
+}
+
+static void watch(struct program *program, const struct wire_msg *msg)
+{
+	program->all->watcher = program;
+	pass_on(program, msg);
+}
+
+static void hello(struct program *program, struct wire_msg *msg)
+{
+	struct programs *all = program->all;
+	struct wire_buf *out = channel_out(&program->channel);
+	int64_t version = wire_int(msg);
+
+	wire_str(msg); /* token: who reaches the socket may speak */
+	if (program->said_hello || version != WIRE_VERSION ||
+	    wire_int(msg) != ROLE_DOMAIN) {
+		drop(program);
+		return;
+	}
+	program->said_hello = 1;
+	if (all->may_watch)
+		wire_put(out, WIRE_WATCH);
+	wire_put(out, WIRE_WELCOME, WIRE_INT(all->vmid), all->name);
+	channel_send(&program->channel);
+}
+
+static void on_message(struct channel *channel, struct wire_msg *msg)
+{
+	struct program *program =
+		container_of(channel, struct program, channel);
+
+	if (!program->said_hello && msg->type != WIRE_HELLO) {
+		drop(program);
+		return;
+	}
+	switch (msg->type) {
+	case WIRE_HELLO: hello(program, msg); break;
+	case WIRE_TICKET_REQUEST:
+	case WIRE_TICKET_INFO:
+	case WIRE_TICKET_RELEASE:
+	case WIRE_CLONE:
+	case WIRE_LIST:
+	case WIRE_KILL:
+	case WIRE_STOP: request(program, msg); break;
+	case WIRE_METRIC: pass_on(program, msg); break;
+	case WIRE_WATCH: watch(program, msg); break;
+	case WIRE_EVENT:
+	case WIRE_REPORT:
+	case WIRE_ANSWER:
+	case WIRE_BYE:
+		if (program->all->watcher == program)
+			pass_on(program, msg);
+		break;
+	default: drop(program); break;
+	}
+}
+
+/* ---- their connections ------------------------------------------------- */
+
+static int is_held(const struct programs *programs)
+{
+	return programs->held || programs->full;
+}
+
+/* Says why, as an engine would that cannot work. */
+static void turn_away(int fd)
+{
+	struct wire_buf out = { 0 };
+	ssize_t n = 0;
+
+	if (!wire_put(&out, WIRE_FAULT, WIRE_INT(-EAGAIN),
+		      "too many programs use the agent"))
+		n = send(fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	wire_free(&out);
+	(void)n; /* it sees the end in any case */
+	close(fd);
+}
+
+static void add_program(struct programs *programs, int fd)
+{
+	struct program *program = calloc(1, sizeof *program);
+
+	if (!program || channel_open(&program->channel, programs->loop, fd,
+				     on_message, on_ended)) {
+		free(program);
+		close(fd);
+		return;
+	}
+	program->all = programs;
+	program->ops_end = &program->ops;
+	program->next = programs->first;
+	program->self = &programs->first;
+	if (program->next)
+		program->next->self = &program->next;
+	programs->first = program;
+	programs->n++;
+}
+
+static void on_connection(struct loop_source *source, uint32_t events)
+{
+	struct programs *programs =
+		container_of(source, struct programs, listener);
+	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (programs->n < PROGRAMS_MAX)
+		add_program(programs, fd);
+	else
+		turn_away(fd);
+}
+
+static void listen_to(struct programs *programs)
+{
+	struct program *program, *next;
+	int held = is_held(programs);
+
+	loop_change(&programs->listener, held ? 0 : EPOLLIN);
+	for (program = programs->first; program; program = next) {
+		next = program->next;
+		channel_pause(&program->channel, is_held(programs));
+	}
+}
+
+void programs_hold(struct programs *programs, int held)
+{
+	if (programs->held == held)
+		return;
+	programs->held = held;
+	listen_to(programs);
+}
+
+void programs_flow(struct programs *programs)
+{
+	int full = channel_out(programs->engine)->len > PROGRAMS_MAX_UNSENT;
+
+	if (full == programs->full)
+		return;
+	programs->full = full;
+	listen_to(programs);
+}
+
+void programs_drop(struct programs *programs)
+{
+	while (programs->first)
+		drop(programs->first);
+}
+
+/* ---- from the engine --------------------------------------------------- */
+
+void programs_answer(struct programs *programs, struct wire_msg *msg)
+{
+	struct program *program = programs->first;
+	int64_t number = wire_int(msg), own = 0;
+
+	while (program && !take_op(program, number, &own))
+		program = program->next;
+	if (!program)
+		return; /* it has ended meanwhile */
+	wire_relay_op(channel_out(&program->channel), msg, own);
+	channel_send(&program->channel);
+}
+
+void programs_tell_watcher(struct programs *programs, struct wire_msg *msg)
+{
+	struct program *watcher = programs->watcher;
+
+	if (watcher) {
+		wire_relay(channel_out(&watcher->channel), msg);
+		channel_send(&watcher->channel);
+	} else if (msg->type == WIRE_COMMAND) {
+		wire_put(channel_out(programs->engine), WIRE_ANSWER,
+			 wire_int(msg), WIRE_INT(-EPERM),
+			 "no program of this VM has a controller");
+		channel_send(programs->engine);
+	}
+}
+
+void programs_become(struct programs *programs, int64_t op, const char *address)
+{
+	struct program *program;
+	int64_t own;
+
+	programs->watcher = NULL;
+	for (program = programs->first; program; program = program->next) {
+		own = 0;
+		if (op)
+			take_op(program, op, &own);
+		forget_ops(program);
+		if (!program->said_hello)
+			continue; /* WELCOME tells it */
+		wire_put(channel_out(&program->channel), WIRE_BECOME,
+			 WIRE_INT(programs->vmid), own, address);
+		channel_send(&program->channel);
+	}
+}
+
+/* ---- the socket -------------------------------------------------------- */
+
+/* Makes the folders above path. */
+static void make_folders(const char *path)
+{
+	char folder[sizeof((struct sockaddr_un *)0)->sun_path];
+	char *slash;
+
+	snprintf(folder, sizeof folder, "%s", path);
+	for (slash = strchr(folder + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(folder, 0755); /* where that fails, bind() does */
+		*slash = '/';
+	}
+}
+
+int programs_listen(struct programs *programs, struct loop *loop,
+		    struct channel *engine, const char *path, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, code = 0;
+
+	memset(programs, 0, sizeof *programs);
+	programs->loop = loop;
+	programs->engine = engine;
+	programs->held = 1;
+	if (strlen(path) >= sizeof addr.sun_path)
+		return err_set(err, -ENAMETOOLONG, "%s", path);
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(err, -errno, "%s", path);
+	make_folders(path);
+	unlink(path); /* of an agent that was here before */
+	/* programs of all users of the VM: they are of one tenant */
+	if (bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
+	    chmod(path, 0666) < 0 || listen(fd, PROGRAMS_MAX) < 0)
+		code = -errno;
+	if (!code)
+		code = loop_add(loop, &programs->listener, fd, 0,
+				on_connection);
+	if (!code)
+		return 0;
+	close(fd);
+	return err_set(err, code, "%s", path);
+}
