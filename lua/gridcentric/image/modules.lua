@@ -1,0 +1,89 @@
+-- The kernel's modules that a guest needs, in the order in which they are to be loaded.
+--
+-- A package has no modules.dep yet (installing it makes that), so what a module needs is read from
+-- the module itself.
+
+local failure = require "gridcentric.image.failure"
+local files = require "gridcentric.image.files"
+
+local modules = {}
+
+-- What a guest is to have, if not built in.
+modules.GUEST = { "virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "tcp_diag" }
+modules.OPTIONAL = { "virtio_rng" } -- speeds up the gathering of entropy
+modules.DISK = { "virtio_pci", "virtio_blk", "ext4" } -- to find and mount the disk
+
+local UNPACK = { xz = "xz", gz = "gzip", zst = "zstd" }
+
+-- How the kernel calls a module of a file: virtio-rng.ko.xz is virtio_rng.
+local function name_of(path)
+	local name = path:match "([^/]+)%.ko$" or path:match "([^/]+)%.ko%.%w+$"
+	return name and (name:gsub("-", "_"))
+end
+
+-- name -> path below the folder; and the names of those that are built in.
+local function read_index(folder)
+	local paths, built_in = {}, {}
+	files.walk(folder, function(path, kind)
+		local name = kind == "file" and name_of(path)
+		if name then paths[name] = path end
+		return path ~= "build" and path ~= "source" -- links to a kernel's sources
+	end)
+	if files.is_file(folder .. "/modules.builtin") then
+		for line in files.read(folder .. "/modules.builtin"):gmatch "[^\n]+" do
+			local name = name_of(line)
+			if name then built_in[name] = true end
+		end
+	end
+	return paths, built_in
+end
+
+-- Copies a module, unpacked; gives its path below the root.
+local function copy(job, from, root, target)
+	local packed = from:match "%.ko%.(%w+)$"
+	if not packed then
+		files.copy(from, root .. target, tonumber("644", 8))
+		return target
+	end
+	local tool = UNPACK[packed] or failure.raise("%s: packed in an unknown way", from)
+	target = target:gsub("%.%w+$", "")
+	files.make_folder((root .. target):match "^(.*)/")
+	files.write(root .. target, job:run { tool, "-dc", from })
+	return target
+end
+
+local function needs_of(path)
+	local names = files.read(path):match "%f[%w]depends=([%w_,-]*)\0"
+	return (names or ""):gsub("-", "_")
+end
+
+---Copies modules and those that they need into a root folder, as /lib/modules/VERSION/... Raises.
+---@param job gridcentric.ImageJob
+---@param kernel gridcentric.ImageKernel
+---@param root string
+---@param wanted string[] names
+---@param optional? string[] names: left out where the kernel has none
+---@return string # a line for each, in order: its name and path
+function modules.install(job, kernel, root, wanted, optional)
+	local paths, built_in = {}, {}
+	if kernel.modules then paths, built_in = read_index(kernel.modules) end
+	local lines, done = {}, {}
+	local function add(name, is_optional)
+		if done[name] or built_in[name] then return end
+		done[name] = true
+		if not paths[name] then
+			if is_optional then return end
+			failure.raise("the kernel %s has no %s%s", kernel.version, name,
+				kernel.modules and "" or ", and its modules are not found")
+		end
+		local target = copy(job, kernel.modules .. "/" .. paths[name], root,
+			"/lib/modules/" .. kernel.version .. "/" .. paths[name])
+		for needed in needs_of(root .. target):gmatch "[^,]+" do add(needed) end
+		lines[#lines + 1] = name .. " " .. target .. "\n"
+	end
+	for _, name in ipairs(wanted) do add(name) end
+	for _, name in ipairs(optional or {}) do add(name, true) end
+	return table.concat(lines)
+end
+
+return modules
