@@ -1,4 +1,5 @@
 local async = require "spec.support.async"
+local boot_line = require "gridcentric.cli.boot_line"
 local columns = require "gridcentric.cli.columns"
 local duration = require "gridcentric.cli.duration"
 local history = require "gridcentric.cli.history"
@@ -40,6 +41,21 @@ describe("cli", function()
 		end)
 	end)
 
+	describe("boot_line", function()
+		it("is shown on a terminal, until it is stopped", function()
+			local shown = {}
+			local stop = boot_line.start(terminal.new(true, 80, function() end), "chat.img",
+				function(text) shown[#shown + 1] = text end)
+			stop()
+			stop()
+			assert.same({ "\rchat.img boots: 0 s\27[K", "\r\27[K" }, shown)
+		end)
+
+		it("is not shown elsewhere", function()
+			boot_line.start(plain, "chat.img", error)()
+		end)
+	end)
+
 	it("knows whether the terminal shows more than ASCII", function()
 		for expected, values in pairs {
 			[true] = { { LANG = "en_US.UTF-8" }, { LC_ALL = "C.utf8" }, { LC_ALL = "", LANG = "C.UTF-8" } },
@@ -57,7 +73,7 @@ describe("cli", function()
 			local lines = {}
 			local log = journal.new(shown, function(line) lines[#lines + 1] = line end,
 				function() return 1700000000 end)
-			log.event("ready", 3, "clone 3\nready")
+			log.event("ready", 3, "clone 3\n\xC2\x9Bready")
 			log.event("decision", nil, "0 -> 1 clones")
 			return lines
 		end
@@ -117,6 +133,13 @@ describe("cli", function()
 			}, status.lines(state, plain))
 		end)
 
+		it("shows nothing that commands a terminal", function()
+			state.report.reason, state.report.clones[1].address = "so\xC2\x9B2J", "\27\xC2\x9Bx"
+			local lines = status.lines(state, plain)
+			assert.equal("  2 clones wanted for 7 s: so 2J", lines[4])
+			assert.is_nil(table.concat(lines):find "[%c\x9B]")
+		end)
+
 		it("shows a program that clones itself", function()
 			state.report = nil
 			assert.same({
@@ -134,7 +157,7 @@ describe("cli", function()
 
 	it("shows rows of the ledger, each on one line", function()
 		local lines = history.lines("events", {
-			{ at = 1700000000123, engine = "chat-71", what = "died", vmid = 3, text = "a\nb" },
+			{ at = 1700000000123, engine = "chat-71", what = "died", vmid = 3, text = "a\n\xC2\x9Bb" },
 			{ at = 1700000000123, engine = "chat-71", what = "decision", json = { id = 12 } },
 		})
 		assert.equal(3, #lines)
@@ -196,7 +219,7 @@ describe("cli", function()
 				assert.equal(0, code)
 				for _, command in ipairs {
 					"run", "status", "tickets", "events",
-					"reload", "pause", "resume", "scale", "drain", "kill",
+					"reload", "pause", "resume", "scale", "drain", "kill", "run%-image", "image",
 				} do
 					assert.matches("\n +" .. command .. " ", out)
 				end
@@ -214,6 +237,15 @@ describe("cli", function()
 					[{ "events", "--limit", "0" }] = 'a whole number from 1 expected, got "0"',
 					[{ "x.lua", "--listen", "nowhere" }] = "%-%-listen: a port or",
 					[{ "x.lua", "--lisen", "1" }] = "unknown option",
+					[{ "run-image" }] = "missing argument 'image'",
+					[{ "run-image", "x", "--memory", "1" }] = "%-%-memory: a size as 256M or 2G",
+					[{ "run-image", "x", "--cpus", "x" }] = "%-%-cpus: a whole number from 1 to 255",
+					[{ "run-image", "x", "--accel", "hvf" }] = '%-%-accel: "auto", "kvm" or "tcg"',
+					[{ "run-image", "x", "--port", "65536" }] = "%-%-port: a port expected",
+					[{ "run-image", "x", "--name", "@" }] = "%-%-name: a name of letters",
+					[{ "run-image", "x", "--forward", "a:1" }] = "%-%-forward: a port or",
+					[{ "run-image", "x", "--port", "0", "--forward", "1" }] = "%-%-forward needs a %-%-port",
+					[{ "image", "check" }] = "missing argument 'image'",
 				} do
 					local code, _, err = gcscale(t, table.unpack(args))
 					assert.equal(2, code)

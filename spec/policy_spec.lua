@@ -60,6 +60,65 @@ describe("policy", function()
 				wrong [[return { app = { script = "gone.lua" } }]])
 		end)
 
+		describe("of machines", function()
+			local function load_machine(app, backend)
+				write("chat.img", "")
+				return load(([[return { %s app = { %s } }]]):format(backend or 'backend = "qemu",', app))
+			end
+
+			it("has defaults for all but the image and its port", function()
+				local p = assert(load_machine 'image = "chat.img", port = 8001')
+				assert.equal("qemu", p.backend)
+				assert.same({
+					image = dir .. "/chat.img", dir = dir, port = 8001, memory = 256, cpus = 1, accel = "auto",
+					network = "user", spare = 1, start_timeout = 60,
+				}, p.app)
+			end)
+
+			it("has sizes of memory as people write them", function()
+				for text, mib in pairs { ["64M"] = 64, ["2G"] = 2048, ["1.5 G"] = 1536, ["1024G"] = 1048576 } do
+					local p = assert(load_machine(('image = "chat.img", port = 80, memory = %q'):format(text)))
+					assert.equal(mib, p.app.memory)
+				end
+				for _, given in ipairs { "63M", "1025G", "256", "256MB", "64.5M", 256 } do
+					local p, err = load_machine(('image = "chat.img", port = 80, memory = %q'):format(given))
+					assert.is_nil(p)
+					assert.matches("^FILE: app: memory: a size as 256M or 2G, from 64M to 1024G, expected, got ",
+						err)
+				end
+			end)
+
+			it("says which keys belong to which backend", function()
+				local function wrong_machine(...) return select(2, load_machine(...)) end
+				local elsewhere = 'the program is in the image with backend = "qemu"'
+				assert.equal("FILE: app: script: " .. elsewhere,
+					wrong_machine 'image = "chat.img", port = 80, script = "server.lua"')
+				assert.equal("FILE: app: args: " .. elsewhere,
+					wrong_machine 'image = "chat.img", port = 80, args = {}')
+				for _, key in ipairs { "accel", "cpus", "image", "memory", "network" } do
+					local values = { accel = '"kvm"', cpus = "2", image = '"chat.img"', memory = '"1G"',
+						network = '"tap"' }
+					assert.equal(('FILE: app: %s: only with backend = "qemu"'):format(key),
+						wrong_machine(("script = 'server.lua', %s = %s"):format(key, values[key]), ""))
+				end
+				assert.equal("FILE: app: image: missing", wrong_machine "port = 80")
+				assert.equal("FILE: app: port: missing", wrong_machine 'image = "chat.img"')
+				assert.equal('FILE: backend: "fork" or "qemu" expected, got "kvm"',
+					wrong_machine('image = "chat.img"', 'backend = "kvm",'))
+				assert.equal('FILE: app: cpus: a whole number from 1 to 255 expected, got 0',
+					wrong_machine 'image = "chat.img", port = 80, cpus = 0')
+			end)
+
+			it("has an image beside it that can be read", function()
+				local function missing(name)
+					return select(2, load_machine(('image = %q, port = 80'):format(name)))
+				end
+				assert.equal("FILE: app: image: " .. dir .. "/gone.img: No such file or directory",
+					missing "gone.img")
+				assert.equal("FILE: app: image: " .. dir .. "/.: Is a directory", missing ".")
+			end)
+		end)
+
 		it("is named after its folder where its own name says nothing", function()
 			local text = [[return { app = { script = "server.lua" } }]]
 			local p = assert(load(text, "policy.lua"))

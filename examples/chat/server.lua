@@ -284,7 +284,7 @@ sigpipe:start("sigpipe", function() end)
 sigpipe:unref()
 
 local server = uv.new_tcp()
-assert(server:bind("127.0.0.1", tonumber(os.getenv("PORT")) or 0))
+assert(server:bind(os.getenv "HOST" or "127.0.0.1", tonumber(os.getenv("PORT")) or 0))
 assert(server:listen(128, function(err) if not err then accept(server) end end))
 local PORT = server:getsockname().port
 uv.new_timer():start(1000, 1000, sweep)

@@ -113,15 +113,17 @@ function async.core()
 end
 
 ---What this process is: "none" until something used the platform in a program
----that no engine started; "domain" in clones and programs of gcscale.
+---that no engine started and that is in no VM of one; "domain" in clones and programs of gcscale.
 ---@return "none"|"inside"|"outside"|"domain"
 function async.role()
-	if not the_core and not os.getenv "GRIDCENTRIC_CHANNEL" then return "none" end
+	if not the_core and not os.getenv "GRIDCENTRIC_CHANNEL" and not core.agent_path() then
+		return "none"
+	end
 	return async.core():role()
 end
 
 ---Registers the handler of a kind of event: "domain", "command", "metric",
----"engine_lost", and those of the proxy. It gets the kind, then the values.
+---"console", "engine_lost", and those of the proxy. It gets the kind, then the values.
 ---An error in it ends the process: guard what is the user's.
 ---@param kind string
 ---@param handler fun(kind: string, ...)?

@@ -9,6 +9,7 @@
 -- the difference is cloned; who comes new goes to the latest clone.
 
 local async = require "gridcentric.async"
+local core = require "gridcentric.core"
 local gc = require "gridcentric"
 local guard = require "gridcentric.guard"
 local keys = require "gridcentric.policy.keys"
@@ -50,7 +51,7 @@ local autoscale = {}
 ---@field admin? string|integer where /metrics is served
 
 local OPTIONS = {
-	host = { options.text(), default = "127.0.0.1" },
+	host = { options.text() }, -- default: 127.0.0.1; in a virtual machine, which has no other, 0.0.0.0
 	metric = { options.one_of("sessions", "connections"), default = "sessions" },
 	per_clone = { options.number(0.001), default = 2 },
 	min = keys.CLONES.min,
@@ -65,8 +66,9 @@ local function program_name()
 end
 
 local function to_policy(listen_port, o, given)
+	local host = o.host or (core.agent_path() and "0.0.0.0" or "127.0.0.1")
 	local p = {
-		listen = ("%s:%d"):format(o.host, listen_port),
+		listen = ("%s:%d"):format(host, listen_port),
 		clones = { min = o.min, max = o.max },
 	}
 	for key in pairs(keys.SHARED) do p[key] = given[key] end

@@ -1,8 +1,10 @@
--- What a controller needs of the platform, in two kinds: `outside` starts the
--- program through the engine and has it cloned; `inside` is the program, and
--- clones itself. Both have the same methods, see gridcentric.Platform.
+-- What a controller needs of the platform, in three kinds: `outside` starts the
+-- program through the engine and has it cloned; `vm` does so with a virtual
+-- machine; `inside` is the program, and clones itself. All have the same
+-- methods, see gridcentric.Platform.
 
 local async = require "gridcentric.async"
+local console = require "gridcentric.console"
 local gc = require "gridcentric"
 local json = require "dkjson"
 local uv = require "luv"
@@ -11,6 +13,8 @@ local platform = {}
 
 -- How long a ticket waits for resources: a controller asks again anyway.
 local TICKET_TIMEOUT_MS = 1000
+
+local LAST_WORDS = 20 -- lines of a console
 
 -- Names of the signals that luv knows.
 local SIGNALS = {}
@@ -21,6 +25,8 @@ end
 ---@class gridcentric.Platform
 ---@field kind "outside"|"inside"
 ---@field port integer? the program's port, once it is started
+---@field cpus integer that each clone has, and needs of a ticket
+---@field console gridcentric.Console? of the machine that clones are made from
 local Platform = {}
 Platform.__index = Platform
 Platform.__name = "gridcentric.Platform"
@@ -38,23 +44,26 @@ end
 ---What subscribers get of what the engine tells of a domain; nothing of a
 ---clone that the program made by itself: it is not the controller's.
 function Platform:_state_for_subscribers(vmid, state, info)
-	local ours = vmid == 0 or self._tickets[info.ticket]
+	-- the end of one may be told behind the answer, when its ticket is forgotten
+	local ours = vmid == 0 or self._tickets[info.ticket] or self._starting[vmid]
 	if state == "starting" or state == "ready" then
 		if not ours then return nil end
+		self._starting[vmid] = state == "starting" or nil
 		if state == "ready" then self._ready[vmid] = true end
 		return state
 	end
 	if state ~= "ended" then return nil end
 	local was_ready = self._ready[vmid]
-	self._ready[vmid] = nil
+	self._ready[vmid], self._starting[vmid] = nil, nil
 	return was_ready and "ended" or ours and "failed" or nil
 end
 
 function Platform:_on_domain(vmid, state, info)
 	local told = self:_state_for_subscribers(vmid, state, info)
 	if not told then return end
-	info.port = self.port
-	if vmid == 0 then info.ip = "127.0.0.1" end
+	-- That of a virtual machine may be reached at another, as where it is below 1024.
+	if not self.console or info.port == 0 then info.port = self.port end
+	if vmid == 0 and info.ip == "" then info.ip = "127.0.0.1" end
 	describe(info)
 	for _, fn in ipairs(self._subscribers) do fn(vmid, told, info) end
 end
@@ -82,12 +91,21 @@ function Platform:on_metric(fn)
 	end)
 end
 
+---The last that a virtual machine wrote on its console, nil where there is
+---nothing.
+---@return string[]? lines
+function Platform:last_words()
+	local lines = self.console and self.console:last(LAST_WORDS)
+	return lines and lines[1] and lines
+end
+
 ---Makes n clones. cb gets the vmids of those that exist, and, if they are
 ---fewer than n, err and code. They were told as "ready" before.
 ---@param n integer
 ---@param cb fun(vmids: integer[], err: string?, code: string?)
 function Platform:clone(n, cb)
-	gc.request_ticket(n, 1, 1, TICKET_TIMEOUT_MS, function(ticket, err, code)
+	local cpus = self.cpus
+	gc.request_ticket(n * cpus, 1, cpus, TICKET_TIMEOUT_MS, function(ticket, err, code)
 		if not ticket then return cb({}, err, code) end
 		self._tickets[ticket] = true
 		gc.clone(ticket, function(vmid, clone_err, clone_code, vmids)
@@ -149,17 +167,37 @@ end
 local function new(kind, core)
 	local self = setmetatable({
 		kind = kind,
+		cpus = 1,
 		_core = core,
 		_subscribers = {},
-		_ready = {}, -- vmids that were told as ready
+		_starting = {}, -- vmids that were told as starting, and as nothing since
+		_ready = {}, -- the same, as ready
 		_tickets = {}, -- of clone operations under way
 	}, Platform)
 	async.on("domain", function(_, ...) self:_on_domain(...) end)
 	async.on("engine_lost", function(_, err, code)
-		self._ready = {}
+		self._ready, self._starting = {}, {}
 		if self._closing then return self._closing() end
 		if self._on_lost then self._on_lost(err, code) end
 	end)
+	return self
+end
+
+-- A platform that owns its engine and is no domain. begin(core) asks the engine to
+-- start what clones are made from.
+local function new_owner(options, begin)
+	local core, err, code = async.open { role = "outside", name = options.name }
+	if not core then return nil, err, code end
+	local self = new("outside", core)
+	self.port = options.port
+	---Starts the program; it is told as "ready" when it listens. cb(true), or
+	---cb(nil, err, code) where it could not be started.
+	function self.start(_, cb)
+		local op, start_err, start_code = begin(core)
+		async.wait(op, start_err, start_code, cb, function(receive, e, c)
+			receive(not e or nil, e, c)
+		end)
+	end
 	return self
 end
 
@@ -176,21 +214,40 @@ end
 ---@return gridcentric.Platform? platform
 ---@return string? err
 function platform.outside(options)
-	local core, err, code = async.open { role = "outside", name = options.name }
-	if not core then return nil, err, code end
-	local self = new("outside", core)
-	self.port = options.port
 	local runner = assert(package.searchpath("gridcentric.service", package.path))
 	local argv = { options.lua or "lua5.4", runner, options.script }
 	table.move(options.args or {}, 1, #(options.args or {}), #argv + 1, argv)
-	---Starts the program; it is told as "ready" when it listens. cb(true), or
-	---cb(nil, err, code) where it could not be started.
-	function self.start(_, cb)
-		local op, start_err, start_code = core:start(options.port, options.dir, argv)
-		async.wait(op, start_err, start_code, cb, function(receive, e, c)
-			receive(not e or nil, e, c)
-		end)
-	end
+	return new_owner(options, function(core)
+		return core:start(options.port, options.dir, argv)
+	end)
+end
+
+---@class gridcentric.VmOptions
+---@field name string of the service
+---@field image string path
+---@field port integer of the program in it; 0: ready as soon as it was started
+---@field memory integer MiB
+---@field cpus integer
+---@field accel "auto"|"kvm"|"tcg"
+---@field network "user"|"tap"
+---@field spare integer? clones that are kept half made
+---@field has_lan boolean? whether it clones itself; its clones are in one network then
+---@field on_console fun(text: string)? gets what it writes on its console, clean
+
+---The platform of a controller whose program is in a virtual machine.
+---@param options gridcentric.VmOptions
+---@return gridcentric.Platform? platform
+---@return string? err
+function platform.vm(options)
+	local self, err, code = new_owner(options, function(core)
+		return core:start_vm(options.port, options)
+	end)
+	if not self then return nil, err, code end
+	self.cpus, self.console = options.cpus, console.new()
+	local on_console = options.on_console or function() end
+	async.on("console", function(_, vmid, bytes)
+		if vmid == 0 then on_console(self.console:add(bytes)) end
+	end)
 	return self
 end
 
@@ -200,6 +257,7 @@ end
 function platform.inside(options)
 	local self = new("inside", async.core())
 	self.port = options.port
+	self._core:watch()
 	---The engine is started by the first operation: nothing to do.
 	function self.start(_, cb) cb(true) end
 	return self

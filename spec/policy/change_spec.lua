@@ -31,6 +31,11 @@ describe("policy.change", function()
 			assert.equal(wrong(key), change_of { [key] = value })
 		end
 		assert.equal(wrong "app", change_of { app = { script = "server.lua", args = { "-v" } } })
+		local machine = { image = "chat.img", port = 80 }
+		assert.equal(wrong "backend", change_of { backend = "qemu", app = machine })
+		local other = { image = "chat.img", port = 80, memory = "1G" }
+		assert.equal(wrong "app", change_of({ backend = "qemu", app = other },
+			{ backend = "qemu", app = machine }))
 		assert.is_true(change_of({ listen = 8080 }, { listen = "127.0.0.1:8080" }))
 	end)
 end)

@@ -1,11 +1,14 @@
 -- gcscale check: whether a policy file is right, and what it would do. Opens no socket and starts
 -- no process; but the file is code, and is run.
 
+local app = require "gridcentric.policy.app"
 local check = require "gridcentric.check"
 local columns = require "gridcentric.cli.columns"
 local exit = require "gridcentric.cli.exit"
 local host_port = require "gridcentric.host_port"
 local policy = require "gridcentric.policy"
+local units = require "gridcentric.policy.units"
+local uv = require "luv"
 
 local TITLES = {
 	{ title = "SESSIONS", right = true }, { title = "DESIRED", right = true },
@@ -19,9 +22,18 @@ local function cells(row)
 	}
 end
 
+-- A machine, as far as it is known without booting it.
+local function show_image(p)
+	local bytes = uv.fs_stat(p.app.image).size
+	print(("image %s, %s: machines of %d MiB and %d CPU%s, accel %s, program on port %d"):format(
+		app.name(p), units.show(bytes, "B"), p.app.memory, p.app.cpus, p.app.cpus == 1 and "" or "s",
+		p.app.accel, p.app.port))
+end
+
 local function show(p, rows, terminal)
 	print(("%s: %s on %s, %d to %d clones, route %s"):format(p.name, p.mode,
 		host_port.show(p.listen.host, p.listen.port), p.clones.min, p.clones.max, p.route.name))
+	if p.backend == "qemu" then show_image(p) end
 	local shown = {}
 	for i, row in ipairs(rows) do shown[i] = cells(row) end
 	print(table.concat(columns.lay_out(TITLES, shown, terminal.width), "\n"))

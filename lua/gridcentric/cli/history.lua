@@ -4,6 +4,7 @@ local columns = require "gridcentric.cli.columns"
 local engine_program = require "gridcentric.cli.engine_program"
 local exit = require "gridcentric.cli.exit"
 local json = require "dkjson"
+local printable = require "gridcentric.printable"
 local uv = require "luv"
 
 local history = {}
@@ -40,7 +41,7 @@ local function cell(record, column)
 	local value, show = record[column[1]], column.show
 	if value == nil or value == json.null then return "" end
 	if math.type(value) == "float" then value = math.tointeger(value) or value end
-	return (tostring(show and show(value, record) or value):gsub("%c+", " "))
+	return printable.line(tostring(show and show(value, record) or value))
 end
 
 ---@param what "tickets"|"events"

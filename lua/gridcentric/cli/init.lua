@@ -7,10 +7,14 @@ local cli = {}
 -- Each loads only what it needs: gcscale is to answer at once.
 local commands = {}
 
-for _, name in ipairs { "run", "why", "check", "record", "replay" } do
+for _, name in ipairs { "run", "why", "check", "record", "replay", "image" } do
 	commands[name] = function(args, terminal)
 		return require("gridcentric.cli." .. name)(args, terminal)
 	end
+end
+
+commands["run-image"] = function(args, terminal)
+	return require "gridcentric.cli.run_image"(args, terminal)
 end
 
 function commands.status(args, terminal)

@@ -4,6 +4,8 @@
 --
 -- with "-" for no clone.
 
+local printable = require "gridcentric.printable"
+
 local journal = {}
 
 local COLOURS = {
@@ -16,10 +18,6 @@ local COLOURS = {
 	died = "red", stopped = "red", failed = "yellow", program = "yellow", policy = "yellow",
 }
 
-local function one_line(text)
-	return (text:gsub("%c+", " "))
-end
-
 ---@param terminal gridcentric.Terminal
 ---@param write? fun(line: string)
 ---@param time? fun(): integer
@@ -30,7 +28,7 @@ function journal.new(terminal, write, time)
 	local self = {}
 
 	function self.event(what, vmid, text)
-		text = one_line(text)
+		text = printable.line(text)
 		if terminal.is_tty then
 			write(terminal.paint("dim", os.date("%H:%M:%S", time())) .. "  "
 				.. terminal.paint(COLOURS[what], text))

@@ -5,6 +5,7 @@ local exit = require "gridcentric.cli.exit"
 local host_port = require "gridcentric.host_port"
 local options = require "gridcentric.options"
 local units = require "gridcentric.policy.units"
+local vm_keys = require "gridcentric.policy.vm_keys"
 
 local DESCRIPTION = "Runs a program behind a proxy and clones it with the load."
 local EPILOG = [[
@@ -15,13 +16,20 @@ local COMMANDS = {
 	run = true, status = true, tickets = true, events = true,
 	why = true, check = true, record = true, replay = true,
 	reload = true, pause = true, resume = true, scale = true, drain = true, kill = true,
+	image = true, ["run-image"] = true,
 }
 
+-- As QEMU has them.
+local DISK_SIZE = { M = 1024 ^ 2, G = 1024 ^ 3, T = 1024 ^ 4 }
+for unit, worth in pairs(units.SIZE) do DISK_SIZE[unit] = worth end
+
 -- argparse takes nil and a text for a wrong value.
-local function address(text)
-	local value, err = host_port.read(text)
-	if value then return value end
-	return nil, "--listen: " .. err
+local function address(option)
+	return function(text)
+		local value, err = host_port.read(text)
+		if value then return value end
+		return nil, ("%s: %s"):format(option, err)
+	end
 end
 
 local function whole_number(min)
@@ -29,6 +37,15 @@ local function whole_number(min)
 		local n = math.tointeger(tonumber(text))
 		if n and n >= min then return n end
 		return nil, ("a whole number from %d expected, got %q"):format(min, text)
+	end
+end
+
+-- What a policy file has as a key, here as an option.
+local function key(option, entry, is_number)
+	return function(text)
+		local value, err = entry[1](is_number and tonumber(text) or text)
+		if value ~= nil then return value end
+		return nil, ("%s: %s"):format(option, err)
 	end
 end
 
@@ -62,7 +79,7 @@ local function add_run(parser)
 	local run = parser:command("run", "Runs a policy file; `gcscale policy.lua` is short for it.")
 	add_policy(run)
 	run:option("--listen", "Where clients connect, instead of what the file says.")
-		:argname "HOST:PORT":convert(address)
+		:argname "HOST:PORT":convert(address "--listen")
 	run:flag("--dry-run", "Makes no clones but clones.min (at least 1); tells what it would do.")
 end
 
@@ -110,6 +127,63 @@ local function add_orders(parser)
 		:argument("vmid", "Its number."):argname "VMID":convert(whole_number(1))
 end
 
+-- A machine, where no policy file says it.
+local function add_machine(command)
+	command:argument("image", "The image."):argname "FILE"
+	command:option("--memory", "Of the machine, as 256M or 2G.")
+		:argname "SIZE":convert(key("--memory", vm_keys.memory)):default(vm_keys.memory.default)
+	command:option("--cpus", "Of the machine.")
+		:argname "N":convert(key("--cpus", vm_keys.cpus, true)):default "1"
+	command:option("--accel", "auto, kvm or tcg: by KVM, or emulated.")
+		:argname "HOW":convert(key("--accel", vm_keys.accel)):default(vm_keys.accel.default)
+end
+
+local function port(text)
+	local n = math.tointeger(tonumber(text))
+	if n and n >= 0 and n <= 65535 then return n end
+	return nil, ("--port: a port expected, got %q"):format(text)
+end
+
+local function service(text)
+	if text:find "^%w[%w._-]*$" then return text end
+	return nil, ("--name: a name of letters, digits, dots, - and _ expected, got %q"):format(text)
+end
+
+local function add_run_image(parser)
+	local run = parser:command("run-image", "Boots a virtual machine whose program scales itself.")
+	add_machine(run)
+	run:option("--port", "Where the program listens in the machine; 0: nowhere.")
+		:argname "N":convert(port):default "80"
+	run:option("--forward", "Passes connections on from here to that port.")
+		:argname "HOST:PORT":convert(address "--forward")
+	run:option("--name", "For gcscale status; the image's, unless told.")
+		:argname "NAME":convert(service)
+end
+
+local function disk_size(text)
+	local bytes = units.read(text, DISK_SIZE)
+	if bytes and bytes >= 2 ^ 20 and bytes <= 2 ^ 41 then return math.floor(bytes) end
+	return nil, ("--size: a size as 2G expected, got %q"):format(text)
+end
+
+local function add_image(parser)
+	local image = parser:command("image", "Makes images of virtual machines.")
+	image:command_target "image_command"
+	local build = image:command("build", "Builds an image in which a program runs.")
+	build:option("-o --output", "The image."):argname "FILE":count(1)
+	build:option("--app", "The program's folder."):argname "DIR":count(1)
+	build:option("--program", "Its command, run in that folder, as \"lua5.4 server.lua\"; that is "
+		.. "what runs unless told, where there is a server.lua."):argname "COMMAND"
+	build:option("--hooks", "A folder with pre-clone, post-clone or both, to be run in the machine.")
+		:argname "DIR"
+	build:option("--kernel", "A kernel, or a Debian package of one (the newest that apt has).")
+		:argname "FILE"
+	build:flag("--disk", "A disk that boots by itself (qcow2), instead of kernel and files in one.")
+	build:option("--size", "The disk's, as 2G; it needs less as long as it is not full (1G).")
+		:argname "SIZE":convert(disk_size)
+	add_machine(image:command("check", "Boots an image, and says what is missing in it."))
+end
+
 local function build(version)
 	local parser = argparse("gcscale", DESCRIPTION, EPILOG)
 	parser:usage_max_width(100):help_max_width(100)
@@ -125,6 +199,8 @@ local function build(version)
 		:flag("--follow", "Goes on with what happens, each event on a line.")
 	add_trials(parser)
 	add_orders(parser)
+	add_run_image(parser)
+	add_image(parser)
 	function parser:error(text) -- self may be the parser of a command
 		io.stderr:write(self:get_usage(), "\n\nError: ", text, "\n")
 		os.exit(exit.USAGE)
@@ -164,5 +240,8 @@ return function(args, version)
 	args = table.move(args, 1, #args, 1, {})
 	local parser = build(version)
 	insert_run(parser, args)
-	return parser:parse(args)
+	local parsed = parser:parse(args)
+	if parsed.forward and parsed.port == 0 then parser:error "--forward needs a --port" end
+	if parsed.size and not parsed.disk then parser:error "--size is for a --disk" end
+	return parsed
 end

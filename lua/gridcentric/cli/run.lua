@@ -1,6 +1,8 @@
 -- gcscale policy.lua: the service, until a signal ends it.
 
+local app = require "gridcentric.policy.app"
 local async = require "gridcentric.async"
+local boot_line = require "gridcentric.cli.boot_line"
 local commands = require "gridcentric.controller.commands"
 local dry_run = require "gridcentric.dry_run"
 local exit = require "gridcentric.cli.exit"
@@ -38,9 +40,8 @@ end
 
 local function greet(p, controller, log)
 	local r = controller:report()
-	local name = p.app.script:match "[^/]*$"
 	log.event("start", nil, ("%s runs on port %d, to be cloned %d to %d times"):format(
-		name, r.program.port, p.clones.min, p.clones.max))
+		app.name(p), r.program.port, p.clones.min, p.clones.max))
 	if p.is_dry_run then
 		log.event("start", nil, ("dry run: it stays at %d; what the policy would do is told only"):format(
 			p.clones.max))
@@ -96,6 +97,21 @@ local function first_answer(p, controller)
 	return policy.decide(p, controller.clock.now(), controller.sample(), {}, p.clones.min)
 end
 
+-- What has the program started and cloned, as the policy's backend has it.
+local function new_platform(p)
+	if p.backend == "qemu" then
+		return platform.vm {
+			name = p.name, image = p.app.image, port = p.app.port, memory = p.app.memory,
+			cpus = p.app.cpus, accel = p.app.accel, network = p.app.network,
+			spare = p.app.spare,
+		}
+	end
+	return platform.outside {
+		name = p.name, script = p.app.script, args = p.app.args, port = p.app.port or free_port(),
+		dir = p.app.dir,
+	}
+end
+
 ---@param args { policy: string, listen: gridcentric.Address?, dry_run: boolean? }
 ---@param terminal gridcentric.Terminal
 ---@return integer exit status
@@ -103,28 +119,26 @@ return function(args, terminal)
 	local p, wrong = load(args)
 	if not p then return exit.fail(exit.POLICY, wrong) end
 	local log = journal.new(terminal)
-	local outside, err = platform.outside {
-		name = p.name,
-		script = p.app.script,
-		args = p.app.args,
-		port = p.app.port or free_port(),
-		dir = p.app.dir,
-	}
-	if not outside then return exit.fail(exit.FAILED, err) end
+	local owned, err = new_platform(p)
+	if not owned then return exit.fail(exit.FAILED, err) end
 	-- It listens before the program is started: an address in use is told at once.
 	local controller
-	controller, err = live.new(p, outside, log, { load = function() return load(args) end })
+	controller, err = live.new(p, owned, log, { load = function() return load(args) end })
 	if not controller then return exit.fail(exit.FAILED, err) end
 	local desired, fault = first_answer(p, controller)
 	if not desired then return exit.fail(exit.POLICY, fault) end
 	local status
+	local stop_line = function() end
 	local function finish(result)
+		stop_line()
 		status = status or result
 		uv.stop()
 	end
 	watch_signals(controller, p, log, finish)
 	watch_policy(controller, args, log)
+	if p.backend == "qemu" then stop_line = boot_line.start(terminal, app.name(p)) end
 	controller:start(function(ok, why)
+		stop_line()
 		if ok then return greet(p, controller, log) end
 		log.error("the program cannot be started: " .. why)
 		status = exit.FAILED

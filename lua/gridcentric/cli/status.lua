@@ -4,6 +4,7 @@ local columns = require "gridcentric.cli.columns"
 local duration = require "gridcentric.cli.duration"
 local exit = require "gridcentric.cli.exit"
 local json = require "dkjson"
+local printable = require "gridcentric.printable"
 local units = require "gridcentric.policy.units"
 
 local status = {}
@@ -111,6 +112,7 @@ end
 ---@return string[]
 function status.lines(state, terminal)
 	local lines = summary(state)
+	for i, line in ipairs(lines) do lines[i] = printable.line(line) end
 	lines[1] = terminal.paint("bold", lines[1])
 	local titles, rows
 	if state.report then
@@ -120,7 +122,9 @@ function status.lines(state, terminal)
 	end
 	if #rows == 0 then return lines end
 	local width = terminal.width and terminal.width - 2
-	for _, line in ipairs(columns.lay_out(titles, rows, width)) do lines[#lines + 1] = "  " .. line end
+	for _, line in ipairs(columns.lay_out(titles, rows, width)) do
+		lines[#lines + 1] = "  " .. printable.line(line)
+	end
 	return lines
 end
 

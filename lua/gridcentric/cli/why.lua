@@ -3,6 +3,7 @@
 local engine_program = require "gridcentric.cli.engine_program"
 local exit = require "gridcentric.cli.exit"
 local explain = require "gridcentric.explain"
+local printable = require "gridcentric.printable"
 
 -- The engine whose decision it is, and its number: those asked for, or the last.
 local function find(args)
@@ -28,6 +29,6 @@ return function(args)
 	local rows, wrong = engine_program.rows("events", { name = engine, decision = number })
 	if not rows then return exit.fail(exit.FAILED, wrong) end
 	local decision = table.remove(rows, 1)
-	print(("Decision %d. %s"):format(number, explain.decision(decision, rows)))
+	print(printable.line(("Decision %d. %s"):format(number, explain.decision(decision, rows))))
 	return exit.OK
 end

@@ -44,12 +44,25 @@ function Program:runs()
 	return self.since ~= nil
 end
 
+-- The last lines of a machine's console; nil for processes, whose output everybody sees.
+local function last_words(self)
+	local lines = self.platform.last_words and self.platform:last_words()
+	return lines and table.concat(lines, "\n")
+end
+
+-- What went wrong, with what its console says of it on lines of its own.
+local function explained(self, err)
+	local words = last_words(self)
+	return words and ("%s; the last lines of its console:\n%s"):format(err, words) or err
+end
+
 -- It is ready, or could not be started: whoever waits for that is told, once.
 local function settle(self, ok, err, code)
 	local callback = self.on_started
 	if not callback then return end
 	self.on_started = nil
 	self.cancel_timer()
+	if not ok then err = explained(self, err) end
 	if ok then
 		self.since = self.clock.now()
 		self.on_change()
@@ -84,7 +97,8 @@ local function start_again(self)
 	self.cancel_timer = self.clock.after(gap, function()
 		self:start(function(ok, err)
 			if ok then return self.event("program", 0, "the program runs again") end
-			self.event("program", 0, "the program cannot be started: " .. err)
+			self.event("program", 0, "the program cannot be started: " .. err:match "^[^\n]*",
+				{ console = last_words(self) })
 			start_again(self)
 		end)
 	end)
@@ -95,17 +109,18 @@ local function on_end(self, info)
 	if self.clock.now() - self.since >= YOUNG_S then self.failures = 0 end
 	self.since = nil
 	self.event("program", 0, ("the program ended: %s"):format(info.text),
-		{ status = info.status, signal = info.signal })
+		{ status = info.status, signal = info.signal, console = last_words(self) })
 	self.on_change()
 	start_again(self)
 end
 
 ---The platform tells of the program.
----@param state "ready"|"ended"|"failed"
+---@param state "starting"|"ready"|"ended"|"failed" starting: of a machine, whose agent has spoken
 ---@param info { status: integer?, signal: integer?, text: string }
 function Program:on_domain(state, info)
 	if state == "ready" then return settle(self, true) end
-	on_end(self, info)
+	if state ~= "starting" then return on_end(self, info) end
+	if info.text ~= "" then self.event("program", 0, info.text) end
 end
 
 ---Neither waits for it nor starts it any more.

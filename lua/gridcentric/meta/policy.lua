@@ -13,6 +13,7 @@
 ---What a policy file returns. Above its `return`: `---@type gridcentric.PolicyFile`
 ---@class gridcentric.PolicyFile
 ---@field app gridcentric.AppKeys the program that is cloned
+---@field backend? "fork"|"qemu" as processes, or as virtual machines ("fork")
 ---@field name? string for `gcscale status --name` (the file's name, or its folder's)
 ---@field listen? string|integer where clients connect, "host:port" or a port ("127.0.0.1:8080")
 ---@field mode? "http"|"tcp" what is routed: requests by session, or connections ("http")
@@ -51,10 +52,16 @@
 ---@alias gridcentric.RouteName "latest"|"least"|"round_robin"|"two_choices"
 
 ---@class gridcentric.AppKeys
----@field script string a Lua program, seen from the policy file's folder
+---@field script? string a Lua program, seen from the policy file's folder
 ---@field args? string[] its arguments ({})
----@field port? integer where it listens (a free one, which it finds in PORT)
----@field start_timeout? number seconds until it listens (10)
+---@field image? string with backend "qemu", instead of script: a virtual machine with the program
+---@field memory? string of that machine, as "256M" or "2G" ("256M")
+---@field cpus? integer of that machine (1)
+---@field accel? "auto"|"kvm"|"tcg" whether by KVM or emulated; auto: KVM where it works ("auto")
+---@field network? "user"|"tap" how the machine is reached ("user")
+---@field spare? integer clones of the machine that are kept half made (1)
+---@field port? integer where it listens (a free one, which it finds in PORT; needed with "qemu")
+---@field start_timeout? number seconds until it listens (10; with "qemu" 60)
 
 ---@class gridcentric.ClonesKeys
 ---@field min? integer kept without any load (0)

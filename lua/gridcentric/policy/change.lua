@@ -3,7 +3,7 @@
 local change = {}
 
 -- What a service is, and what it does not become.
-local FIXED = { "name", "listen", "mode", "sticky", "app", "admin" }
+local FIXED = { "name", "listen", "mode", "sticky", "backend", "app", "admin" }
 
 local function equal(a, b)
 	if type(a) ~= "table" or type(b) ~= "table" then return a == b end

@@ -11,19 +11,27 @@
 -- heart is `scale`, a pure function (now, sample, state) -> desired number of clones, reason.
 
 local uv = require "luv"
+local app = require "gridcentric.policy.app"
 local combine = require "gridcentric.policy.combine"
 local guard = require "gridcentric.guard"
 local keys = require "gridcentric.policy.keys"
 local options = require "gridcentric.options"
 local route = require "gridcentric.route"
+local service_name = require "gridcentric.service_name"
 
 local policy = {}
 
 -- What a policy file says, gridcentric.PolicyFile, is described in meta/policy.lua.
 
 ---@class gridcentric.App
----@field script string absolute
----@field args string[]
+---@field script string? absolute; of backend "fork"
+---@field args string[]?
+---@field image string? absolute; of backend "qemu", as what follows
+---@field memory integer? MiB
+---@field cpus integer?
+---@field accel "auto"|"kvm"|"tcg"|nil
+---@field network "user"|"tap"|nil
+---@field spare integer?
 ---@field port integer? none: a free one
 ---@field start_timeout number seconds
 ---@field dir string the policy file's folder, in which the program runs
@@ -34,6 +42,7 @@ local policy = {}
 ---@field path string? of the file
 ---@field listen gridcentric.Address
 ---@field app gridcentric.App? none inside
+---@field backend "fork"|"qemu"|nil none inside
 ---@field clones { min: integer, max: integer }
 ---@field scale gridcentric.Scale
 ---@field plan { tolerance: number, up: gridcentric.Direction, down: gridcentric.Direction }
@@ -101,6 +110,8 @@ end
 function policy.check(given, schema)
 	local p, err = options.check(schema or keys.FILE, given)
 	if not p then return nil, err end
+	if p.app then p.app, err = app.check(p.backend, p.app, given.app) end
+	if err then return nil, err end
 	return check_together(p)
 end
 
@@ -109,13 +120,15 @@ local function default_name(path)
 	local folder, base = path:match("([^/]*)/([^/]*)$")
 	local name = base:gsub("%.lua$", "")
 	if name == "policy" and folder ~= "" then name = folder end
-	name = name:gsub("[^%w._-]", "-"):gsub("^[^%w]+", "")
-	return name ~= "" and name or "service"
+	return service_name(name)
 end
 
 local function is_readable(path)
 	local file, err = io.open(path)
-	return file and file:close(), err
+	if not file then return nil, err end
+	local _, why = file:read(0) -- a folder can be opened
+	file:close()
+	return not why, why and ("%s: %s"):format(path, why)
 end
 
 -- Runs the chunk; one that would run an event loop of its own is a program and no policy.
@@ -170,9 +183,10 @@ function policy.load(path, is_shadow)
 	p.path = assert(uv.fs_realpath(path))
 	p.name = p.name or default_name(p.path)
 	p.app.dir = p.path:match("^(.*)/")
-	p.app.script = from_folder(p.app.dir, p.app.script)
-	local ok, missing = is_readable(p.app.script)
-	if not ok then return nil, ("%s: app: script: %s"):format(path, missing) end
+	local key = app.file_key(p.backend)
+	p.app[key] = from_folder(p.app.dir, p.app[key])
+	local ok, missing = is_readable(p.app[key])
+	if not ok then return nil, ("%s: app: %s: %s"):format(path, key, missing) end
 	if p.shadow then p.shadow, err = load_shadow(p, is_shadow) end
 	if err then return nil, err end
 	return p

@@ -6,6 +6,7 @@ local metric_keys = require "gridcentric.metrics.keys"
 local options = require "gridcentric.options"
 local ratio = require "gridcentric.policy.ratio"
 local route = require "gridcentric.route"
+local vm_keys = require "gridcentric.policy.vm_keys"
 
 local integer, number, record = options.integer, options.number, options.record
 local seconds = number(0, 1000000)
@@ -79,12 +80,16 @@ local LIMITS = {
 	tunnel_timeout = { seconds }, -- the same in tcp mode and for WebSocket; 0: none
 }
 
+-- Which of them belong together, and which are needed, says app.lua. Files are seen from the
+-- policy's folder.
 local APP = {
-	script = { options.text("%S", "a file name"), required = true }, -- from the policy's folder
+	script = { options.text("%S", "a file name") },
 	args = { options.list(options.text()), default = {} },
+	image = { options.text("%S", "a file name") }, -- of a virtual machine, with the program in it
 	port = { integer(1, 65535) }, -- where it listens; none: a free one that it finds in $PORT
-	start_timeout = { number(0.1, 86400), default = 10 }, -- until it listens
+	start_timeout = { number(0.1, 86400) }, -- until it listens
 }
+for key, entry in pairs(vm_keys) do APP[key] = entry end
 
 -- What a policy file and autoscale.setup() have in common.
 local SHARED = {
@@ -127,6 +132,7 @@ for key, entry in pairs(SHARED) do INSIDE[key] = entry end
 
 local FILE = {
 	app = { record(APP), required = true }, -- the program that is cloned
+	backend = { options.one_of("fork", "qemu"), default = "fork" }, -- as processes, or as VMs
 	watch = { options.boolean, default = false }, -- whether the file is loaded anew when it changes
 	shadow = { options.text("%S", "a file name") }, -- another policy, which is only asked
 }
