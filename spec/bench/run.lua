@@ -1,10 +1,10 @@
--- Measures: lua5.4 spec/bench/run.lua [--build DIR] [BENCH ...]; see `make bench`.
+-- Measures: lua5.4 spec/bench/run.lua [--build DIR] [--vm] [BENCH ...]; see `make bench`.
 --
--- Each bench is a file beside this one that returns { title =, run = function(t, report) };
--- t is what spec/support/async.lua gives, report is support/report.lua. What is compared is
--- measured in turns within one run, since machines are noisy; aims are for medians. Prints a
--- table, writes DIR/bench.json. Exits with 1 if a bench could not be run; a missed aim is no
--- failure.
+-- Each bench is a file beside this one, or, with --vm, in vm/, that returns
+-- { title =, run = function(t, report) }; t is what spec/support/async.lua gives, report is
+-- support/report.lua. What is compared is measured in turns within one run, since machines are
+-- noisy; aims are for medians. Prints a table, writes DIR/bench.json, or DIR/bench-vm.json. Exits
+-- with 1 if a bench could not be run; a missed aim is no failure.
 
 local here = debug.getinfo(1, "S").source:sub(2):match("^(.*)/spec/bench/[^/]*$") or "."
 package.path = here .. "/?.lua;" .. package.path
@@ -16,22 +16,25 @@ local BENCHES = {
 	"decision", "routes", "replay", "week",
 	"decide",
 }
+local VM_BENCHES = { "clone", "law", "memory", "beside", "background" }
 local LIMIT_MS = 300000 -- for each
 local CLOEXEC = 0x80000 -- of a descriptor, in /proc
 
--- The arguments: the folder of the build, and the benches asked for.
+-- The arguments: the folder of the build, the benches asked for, whether they are those in vm/.
 local function parse(args)
-	local build, names, i = "build", {}, 1
+	local build, names, i, is_vm = "build", {}, 1, false
 	while args[i] do
 		if args[i] == "--build" then
 			i = i + 1
 			build = args[i]
+		elseif args[i] == "--vm" then
+			is_vm = true
 		else
 			names[#names + 1] = args[i]
 		end
 		i = i + 1
 	end
-	return build, #names > 0 and names or BENCHES
+	return build, #names > 0 and names or is_vm and VM_BENCHES or BENCHES, is_vm
 end
 
 -- What a shell or make left open would be inherited by all programs, and be repaired in clones.
@@ -44,7 +47,7 @@ local function close_inherited()
 	end
 end
 
-local build, names = parse(arg)
+local build, names, is_vm = parse(arg)
 close_inherited()
 build = assert(uv.fs_realpath(build))
 uv.os_setenv("GRIDCENTRIC_BUILD", build) -- for spec/support/paths.lua
@@ -63,7 +66,7 @@ local function shorten(text)
 end
 
 local function run(name)
-	local bench = require("spec.bench." .. name)
+	local bench = require("spec.bench." .. (is_vm and "vm." or "") .. name)
 	local report = new_report(name, bench.title)
 	local since = uv.hrtime()
 	local ok, err = xpcall(async.run, debug.traceback, function(t)
@@ -103,8 +106,9 @@ local result = { machine = machine(), benches = {} }
 print(describe(result.machine))
 for _, name in ipairs(names) do result.benches[name] = run(name) end
 local ok = summary(result.benches)
-local file = assert(io.open(build .. "/bench.json", "w"))
+local path = build .. (is_vm and "/bench-vm.json" or "/bench.json")
+local file = assert(io.open(path, "w"))
 assert(file:write(json.encode(result, { indent = true }), "\n"))
 assert(file:close())
-print("written to " .. build .. "/bench.json")
+print("written to " .. path)
 os.exit(ok and 0 or 1)

@@ -25,6 +25,14 @@ function memory.private(pid)
 	return f.Private_Clean + f.Private_Dirty
 end
 
+---What it takes, where pages that n processes have count a n-th.
+---@param pid integer
+---@return { all: integer, anon: integer }
+function memory.proportional(pid)
+	local f = fields(("/proc/%d/smaps_rollup"):format(pid))
+	return { all = f.Pss, anon = f.Pss_Anon }
+end
+
 ---The part of its own memory that lies in huge pages.
 ---@param pid integer
 ---@return integer

@@ -3,6 +3,7 @@
 --	local report = report.new("ticket", "request_ticket() to granted")
 --	report:samples("one CPU", samples, { unit = "ms", aim = 0.3 })   median, p99, n
 --	report:value("ratio of the medians", 2.1, { aim = 2.5 })
+--	report:table({ "RAM", "pause" }, { { "256 MB", "36 ms" } })     many numbers of many things
 --	report:note("the memory of both: ...")
 
 local stats = require "spec.bench.support.stats"
@@ -68,6 +69,26 @@ function Report:value(what, value, options)
 	return add(self, { what = what, value = value }, options or {})
 end
 
+---Columns as wide as what is in them, the first to the left; no aims.
+---@param titles string[]
+---@param rows string[][]
+function Report:table(titles, rows)
+	local lines, widths = { titles, table.unpack(rows) }, {}
+	for _, line in ipairs(lines) do
+		for i, cell in ipairs(line) do widths[i] = math.max(widths[i] or 0, #cell) end
+	end
+	for _, line in ipairs(lines) do
+		local cells = {}
+		for i, cell in ipairs(line) do
+			local gap = (" "):rep(widths[i] - #cell)
+			cells[i] = i == 1 and cell .. gap or gap .. cell
+		end
+		print("  " .. table.concat(cells, "  "))
+	end
+	self.tables = self.tables or {}
+	table.insert(self.tables, { titles = titles, rows = rows })
+end
+
 ---A line that says under which conditions, or what to make of it.
 ---@param text string
 function Report:note(text)
@@ -77,7 +98,8 @@ end
 
 ---For the file.
 function Report:result()
-	return { title = self.title, rows = self.rows, notes = self.notes, failed = self.failed }
+	return { title = self.title, rows = self.rows, tables = self.tables,
+		notes = self.notes, failed = self.failed }
 end
 
 return report
