@@ -156,14 +156,14 @@ describe("the manual #lint", function()
 	it("has all commands and options of gcscale", function()
 		local general = output("'%s' --help", paths.gcscale)
 		local commands = {}
-		for command in general:match("Commands:\n(.-)\n\n"):gmatch("\n? +(%l+)  ") do
+		for command in general:match("Commands:\n(.-)\n\n"):gmatch("\n? +([%l-]+)  ") do
 			commands[#commands + 1] = command
 		end
 		assert_documented(commands, "gcscale.1")
 		local options = {}
-		for _, command in ipairs { "", table.unpack(commands) } do
+		for _, command in ipairs { "", "image build", "image check", table.unpack(commands) } do
 			local help = output("'%s' %s --help", paths.gcscale, command)
-			for option in help:match("Options:\n(.*)"):gmatch("%f[%-](%-[%-%l]+)") do
+			for option in help:match("Options:\n(.*)"):gmatch("%f[%S](%-[%-%l]+)") do
 				options[#options + 1] = option
 			end
 		end
@@ -279,7 +279,7 @@ describe("the manual #lint", function()
 		local sources = "csrc lua -name '*.[ch]' -o -name '*.lua'"
 		assert_documented(grep('"(GRIDCENTRIC_[%u_]+)"', sources), "gridcentric.3")
 		assert_documented(grep('env[%a]*%s*%(?"([%u_]+)"', sources), table.unpack(PAGES))
-		assert_documented(grep('"(GC_%u+)=', "csrc/engine/hooks.c"), "gridcentric.7")
+		assert_documented(grep('"(GC_%u+)=', "csrc/hooks.c"), "gridcentric.7")
 	end)
 end)
 
@@ -315,7 +315,9 @@ local runners = {}
 
 function runners.policy(t, text)
 	local dir = t.tmpdir()
-	for script in text:gmatch('script = "([^"]+)"') do write(dir .. "/" .. script, "") end
+	for key, file in text:gmatch('(%l+) = "([^"]+)"') do
+		if key == "script" or key == "image" then write(dir .. "/" .. file, "") end
+	end
 	write(dir .. "/policy.lua", text)
 	local p = assert(policy.load(dir .. "/policy.lua"))
 	local state, desired = {}, 0
@@ -362,7 +364,7 @@ function runners.shell(t, text)
 			assert(is_word_in(targets, target), target)
 		end
 	end
-	for word in text:gmatch("%f[%w]gcscale ([%w/.]+)") do
+	for word in text:gmatch("%f[%w]gcscale ([%w/.-]+)") do
 		local is_command = is_word_in(output("'%s' --help", paths.gcscale), word)
 		assert(is_command or uv.fs_stat(paths.root .. "/" .. word), word)
 	end

@@ -43,7 +43,8 @@ describe("the example", function()
 				local port = t.free_port()
 				local p = t.spawn { paths.gcscale, path_of(name), "--listen", "127.0.0.1:" .. port }
 				p:line("listens on", 20000)
-				assert.matches('"vmid":1', t.http { port = port, path = "/who" }.body)
+				-- which one it is depends on the time of day, where the policy looks at that
+				assert.matches('"vmid":[1-9]', t.http { port = port, path = "/who" }.body)
 				assert.equal(0, (p:stop()))
 			end, { timeout_ms = 30000 })
 		end)

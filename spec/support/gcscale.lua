@@ -2,7 +2,8 @@
 --
 --	local s = gcscale.start(t, policy [, program [, options]])
 --	                         up and listening; policy: text of the file; options: { args = further
---	                         arguments, files = texts of further files by name }
+--	                         arguments, env = as t.spawn's, files = texts of further files by
+--	                         name }
 --	s.p                      the process (process.lua)
 --	s.port                   where clients connect
 --	s.file                   the policy file; s:write(text) writes it anew, by a rename
@@ -15,7 +16,7 @@
 -- And its pieces:
 --
 --	gcscale.policy_file(t, policy [, program])  in a new folder -> file, folder
---	gcscale.launch(t, file [, args])            up and listening -> process, port
+--	gcscale.launch(t, file [, args [, env]])            up and listening -> process, port
 --	gcscale.write(path, text)                   -> path
 --
 -- The program, unless there is another, answers with its vmid, and /spin with nothing ever more;
@@ -71,10 +72,12 @@ function gcscale.policy_file(t, policy, program)
 	return gcscale.write(dir .. "/policy.lua", policy), dir
 end
 
-function gcscale.launch(t, file, args)
+function gcscale.launch(t, file, args, env)
 	local port = t.free_port()
-	local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:" .. port,
+	local command = { paths.gcscale, file, "--listen", "127.0.0.1:" .. port,
 		table.unpack(args or {}) }
+	command.env = env
+	local p = t.spawn(command)
 	p:line("listens on", 20000)
 	return p, port
 end
@@ -83,7 +86,7 @@ function gcscale.start(t, policy, program, options)
 	options = options or {}
 	local file, dir = gcscale.policy_file(t, policy, program or gcscale.PROGRAM)
 	for name, text in pairs(options.files or {}) do gcscale.write(dir .. "/" .. name, text) end
-	local p, port = gcscale.launch(t, file, options.args)
+	local p, port = gcscale.launch(t, file, options.args, options.env)
 	return setmetatable({ t = t, p = p, port = port, file = file, name = dir:match "[^/]*$" }, Service)
 end
 

@@ -11,6 +11,7 @@ return {
 	build = build,
 	gcscale = build .. "/bin/gcscale",
 	engine = build .. "/lib/gridcentric/gridcentric-engine",
+	agent = build .. "/lib/gridcentric/gridcentric-agent",
 	core = build .. "/lib/gridcentric/core.so",
 	libgridcentric = build .. "/lib/libgridcentric.so",
 	examples = root .. "/examples",

@@ -2,12 +2,15 @@
 --
 --	t.connect{ host =, port = } or { unix = path } -> connection, or nil, err
 --	t.listen(function(connection) end)               -> port, on 127.0.0.1
+--	t.listen(function(connection) end, path)         on a unix socket -> the listener
+--	t.wrap(stream)                                   -> connection, of a luv stream
 --	t.free_port()                                    -> a port nobody listens on
 --	c:write(data)                -> true, or nil, err
 --	c:read(deadline_ms)          -> some bytes; nil at the end; nil, err
 --	c:read_until(pattern)        -> all up to and with the pattern; else as read
 --	c:read_exactly(n)            -> n bytes; else as read
 --	c:read_all()                 -> all up to the end; else as read
+--	c:hold(), c:resume()         reads nothing meanwhile
 --	c:shutdown()                 sends the end, still reads
 --	c:close(), c:reset()         the latter so that the peer sees ECONNRESET
 
@@ -21,14 +24,20 @@ Connection.__name = "spec connection"
 local function wrap(t, stream)
 	local self = setmetatable({ t = t, stream = stream, buffer = "" }, Connection)
 	t.defer(function() self:close() end)
-	stream:read_start(function(err, data)
+	self:resume()
+	return self
+end
+
+function Connection:resume()
+	self.stream:read_start(function(err, data)
 		if data then self.buffer = self.buffer .. data else self.ended, self.err = true, err end
 		local wake = self.wake
 		self.wake = nil
 		if wake then wake() end
 	end)
-	return self
 end
+
+function Connection:hold() self.stream:read_stop() end
 
 -- Waits until more came; nil, err when nothing more will.
 local function more(self, deadline_ms)
@@ -118,17 +127,19 @@ local function connect(t, options)
 	return wrap(t, stream)
 end
 
-local function listen(t, serve)
-	local server = uv.new_tcp()
-	t.defer(function() server:close() end)
-	assert(server:bind("127.0.0.1", 0))
+local function listen(t, serve, path)
+	local server = path and uv.new_pipe(false) or uv.new_tcp()
+	t.defer(function()
+		if not server:is_closing() then server:close() end
+	end)
+	if path then assert(server:bind(path)) else assert(server:bind("127.0.0.1", 0)) end
 	assert(server:listen(128, function(err)
 		assert(not err, err)
-		local stream = uv.new_tcp()
+		local stream = path and uv.new_pipe(false) or uv.new_tcp()
 		assert(server:accept(stream))
 		t.background(serve, wrap(t, stream))
 	end))
-	return server:getsockname().port
+	return path and server or server:getsockname().port
 end
 
 local function free_port()
@@ -141,6 +152,7 @@ end
 
 return function(t)
 	function t.connect(options) return connect(t, options) end
-	function t.listen(serve) return listen(t, serve) end
+	function t.wrap(stream) return wrap(t, stream) end
+	function t.listen(serve, path) return listen(t, serve, path) end
 	t.free_port = free_port
 end
