@@ -1,5 +1,6 @@
 # make            builds into build/ (BUILD=dir: elsewhere)
 # make run        installs what is missing, builds, starts the chat demo; LISTEN=host:port moves it
+# make run-vm     the same with clones that are virtual machines
 # make test       installs, builds, runs the whole suite; the last line counts
 # make help       the other targets
 
@@ -20,14 +21,21 @@ LIBDIR = $(PREFIX)/lib/lua/5.4
 # in every domain and in the engine
 SHARED_SRC = $(addprefix csrc/,wire.c channel.c loop.c err.c setting.c \
 	reap.c spawn_process.c ticket_status.c)
+# in the engine and in the agent
+HOOK_SRC = csrc/hooks.c csrc/text.c
 # what runs in a domain; only lua_*.c knows Lua
 LUA_SRC = $(wildcard csrc/lua_*.c)
-DOMAIN_SRC = $(filter-out csrc/lua_%,$(wildcard csrc/*.c))
-ENGINE_SRC = $(wildcard csrc/engine/*.c) $(SHARED_SRC)
+DOMAIN_SRC = $(filter-out csrc/lua_% $(HOOK_SRC),$(wildcard csrc/*.c))
+ENGINE_SRC = $(wildcard csrc/engine/*.c) $(HOOK_SRC) $(SHARED_SRC)
+# the engine's other end in a VM, for the programs there
+AGENT_SRC = $(wildcard csrc/agent/*.c) $(HOOK_SRC) $(SHARED_SRC)
 
 LIB = $(BUILD)/lib/libgridcentric.so
 CORE = $(BUILD)/lib/gridcentric/core.so
 ENGINE = $(BUILD)/lib/gridcentric/gridcentric-engine
+AGENT = $(BUILD)/lib/gridcentric/gridcentric-agent
+# preloaded into QEMU
+PRELOAD = $(BUILD)/lib/gridcentric/gridcentric-preload.so
 GCSCALE = $(BUILD)/bin/gcscale
 # C modules for specs, which see inside: gridcentric.NAME from spec/c/NAME.c;
 # those named engine_* link the engine's parts instead of the domain's
@@ -47,10 +55,11 @@ LUA_CFLAGS := $(call pkg,--cflags lua5.4)
 UV_CFLAGS := $(call pkg,--cflags libuv)
 SODIUM_LIBS := $(call pkg,--libs libsodium)
 SQLITE_LIBS := $(call pkg,--libs sqlite3)
+JANSSON_LIBS := $(call pkg,--libs jansson)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-all: $(LIB) $(CORE) $(ENGINE) $(GCSCALE) $(EXAMPLES)
+all: $(LIB) $(CORE) $(ENGINE) $(AGENT) $(PRELOAD) $(GCSCALE) $(EXAMPLES)
 
 $(LIB): $(call objects,$(DOMAIN_SRC))
 	@mkdir -p $(@D)
@@ -64,12 +73,23 @@ $(CORE): $(call objects,$(DOMAIN_SRC) $(LUA_SRC))
 
 $(ENGINE): $(call objects,$(ENGINE_SRC))
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(SQLITE_LIBS) $(SODIUM_LIBS)
+	$(LINK) -o $@ $^ $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
+
+# bound at its start: looking up a function costs a clone that is emulated
+$(AGENT): $(call objects,$(AGENT_SRC))
+	@mkdir -p $(@D)
+	$(LINK) -Wl,-z,now -o $@ $^
+
+# in a process that is not ours, so never with a sanitizer
+$(PRELOAD): $(wildcard csrc/preload/*.c) | tools
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -fPIC -fvisibility=hidden -D_GNU_SOURCE= $(WARNINGS) \
+		-O2 -g -shared -o $@ $^ -ldl
 
 $(BUILD)/spec/gridcentric/engine_%.so: $(BUILD)/obj/spec/c/engine_%.o \
 		$(call objects,$(filter-out %/main.c,$(ENGINE_SRC)))
 	@mkdir -p $(@D)
-	$(LINK) -shared -o $@ $^ $(SQLITE_LIBS) $(SODIUM_LIBS)
+	$(LINK) -shared -o $@ $^ $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
 
 $(BUILD)/spec/gridcentric/%.so: $(BUILD)/obj/spec/c/%.o $(call objects,$(DOMAIN_SRC))
 	@mkdir -p $(@D)
@@ -87,7 +107,7 @@ $(BUILD)/obj/%.o: %.c | tools
 	$(COMPILE) -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(call objects,$(DOMAIN_SRC) $(LUA_SRC) \
-	$(ENGINE_SRC) $(SPEC_SRC) $(wildcard spec/bench/*.c) examples/clone.c))
+	$(ENGINE_SRC) $(AGENT_SRC) $(SPEC_SRC) $(wildcard spec/bench/*.c) examples/clone.c))
 
 # The command: a shell script that finds the Lua and C modules from its own
 # place and hands them on by the environment, also to the programs it starts.
@@ -114,9 +134,13 @@ $(GCSCALE): Makefile | tools
 
 # ---- setting up and running --------------------------------------------------
 
-# Debian packages: what building and running need, and what only tests do.
+# Debian packages: what building and running need, what virtual machines do, and
+# what only tests do.
 DEPS = gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-luv lua-lpeg \
-	lua-argparse lua-dkjson libuv1-dev libsqlite3-dev libsodium-dev
+	lua-argparse lua-dkjson libuv1-dev libsqlite3-dev libsodium-dev libjansson-dev
+# what virtual machines, and building their images, need besides
+DEPS_VM = qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs fdisk mtools \
+	syslinux syslinux-common
 DEPS_TEST = lua-busted lua-check luarocks mandoc curl procps strace haproxy wrk chromium \
 	chromium-driver fonts-dejavu-core valgrind cppcheck clang clang-format \
 	libclang-rt-14-dev prometheus prometheus-node-exporter
@@ -127,12 +151,20 @@ tools:
 deps:
 	@.ci/install-packages $(DEPS)
 
+deps-vm:
+	@.ci/install-packages $(DEPS) $(DEPS_VM)
+
 deps-test:
-	@.ci/install-packages $(DEPS) $(DEPS_TEST)
+	@.ci/install-packages $(DEPS) $(DEPS_VM) $(DEPS_TEST)
 
 run: deps
 	@$(MAKE) --no-print-directory all
 	$(GCSCALE) examples/chat/policy.lua $(if $(LISTEN),--listen $(LISTEN))
+
+run-vm: deps-vm
+	@$(MAKE) --no-print-directory all
+	$(GCSCALE) image build -o examples/chat/chat.img --app examples/chat
+	$(GCSCALE) examples/chat/policy-vm.lua $(if $(LISTEN),--listen $(LISTEN))
 
 # Exports for a shell: eval "$(make -s env)"
 quote = '$(subst ','\'',$(1))'
@@ -160,7 +192,10 @@ check: all spec-modules
 
 # What tests no code of ours in C, or with programs that do not bear foreign
 # run-time libraries, is left to `check`.
-NOT_OURS = --exclude-tags=lint,harness,browser,packaging,pure
+NOT_OURS = --exclude-tags=lint,harness,browser,packaging,pure,qemu
+# The specs with virtual machines, in which no foreign run-time library is: there
+# the engine alone is built with it.
+VM_SPECS = backend_contract qemu
 
 # Undefined behaviour traps, so that one run-time library reports all, into
 # files: what is on stderr may be read by nobody.
@@ -168,11 +203,23 @@ ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer
 ASAN = -fsanitize=address,undefined -fsanitize-undefined-trap-on-error
 ASAN_ENV = detect_leaks=0:handle_sigill=1:print_legend=0:log_path=@REPORTS@/asan
 check-asan: BUILD = build-asan
+check-asan: ASAN_BUILD = $(MAKE) --no-print-directory BUILD=$(BUILD) \
+	CFLAGS='$(ASAN_CFLAGS)' SANITIZE='$(ASAN)'
 check-asan:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) CFLAGS='$(ASAN_CFLAGS)' \
-		SANITIZE='$(ASAN)' all spec-modules
+	@$(ASAN_BUILD) all spec-modules
 	@$(CHECK) $(NOT_OURS) --slowness 3 --env ASAN_OPTIONS=$(ASAN_ENV) \
 		--env LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) $(SPEC)
+
+check-asan-vm: BUILD = build-asan
+check-asan-vm: ASAN_BUILD = $(MAKE) --no-print-directory BUILD=$(BUILD) \
+	CFLAGS='$(ASAN_CFLAGS)' SANITIZE='$(ASAN)'
+check-asan-vm:
+	@$(ASAN_BUILD) all
+	@$(MAKE) --no-print-directory BUILD=build all spec-modules
+	@$(CHECK) --build build --tags=qemu --slowness 3 \
+		--env ASAN_OPTIONS=$(ASAN_ENV) --env \
+		GRIDCENTRIC_ENGINE=$(abspath $(BUILD))/lib/gridcentric/gridcentric-engine \
+		$(or $(SPEC),$(VM_SPECS))
 
 comma = ,
 empty =
@@ -219,6 +266,19 @@ bench: all $(BENCH_PROGRAMS) $(BENCH_MODULES) bench-stamped
 	@eval "$$($(MAKE) -s env)" && ulimit -n "$$(ulimit -Hn)" && \
 		$(LUA) spec/bench/run.lua --build $(BUILD) $(BENCH)
 
+# The same for virtual machines: spec/bench/vm/. What runs in them is one image.
+BENCH_VM_IMAGE = $(BUILD)/bench/vm.img
+BENCH_VM_GUEST = spec/bench/programs/vm_guest
+
+bench-vm: all $(BENCH_PROGRAMS) $(BENCH_VM_IMAGE)
+	@eval "$$($(MAKE) -s env)" && \
+		$(LUA) spec/bench/run.lua --build $(BUILD) --vm $(BENCH)
+
+$(BENCH_VM_IMAGE): $(wildcard $(BENCH_VM_GUEST)/*) $(AGENT) $(CORE) $(GCSCALE) \
+		$(shell find lua/gridcentric -name '*.lua')
+	@mkdir -p $(@D)
+	$(GCSCALE) image build -o $@ --app $(BENCH_VM_GUEST)
+
 bench-stamped:
 	@$(MAKE) -s --no-print-directory BUILD=$(BENCH_STAMPED) \
 		CFLAGS='$(CFLAGS) -finstrument-functions \
@@ -260,7 +320,9 @@ install-lua: all
 		install -Dm644 "lua/$$file" "$(DESTDIR)$(LUADIR)/$$file" || exit; \
 	done
 	install -Dm755 $(CORE) "$(DESTDIR)$(LIBDIR)/gridcentric/core.so"
-	install -Dm755 $(ENGINE) "$(DESTDIR)$(LIBDIR)/gridcentric/$(notdir $(ENGINE))"
+	for program in $(ENGINE) $(AGENT) $(PRELOAD); do \
+		install -Dm755 $$program "$(DESTDIR)$(LIBDIR)/gridcentric/$${program##*/}" || exit; \
+	done
 	install -d "$(DESTDIR)$(BINDIR)"
 	printf '%s\n' "$$TEXT" >"$(DESTDIR)$(BINDIR)/gcscale"
 	chmod 755 "$(DESTDIR)$(BINDIR)/gcscale"
@@ -269,28 +331,31 @@ install-lua: all
 install-c: all
 	install -Dm755 $(LIB) "$(DESTDIR)$(CLIBDIR)/$(notdir $(LIB)).0"
 	ln -sf $(notdir $(LIB)).0 "$(DESTDIR)$(CLIBDIR)/$(notdir $(LIB))"
-	install -Dm755 $(ENGINE) "$(DESTDIR)$(CLIBDIR)/gridcentric/$(notdir $(ENGINE))"
+	for program in $(ENGINE) $(AGENT) $(PRELOAD); do \
+		install -Dm755 $$program "$(DESTDIR)$(CLIBDIR)/gridcentric/$${program##*/}" || exit; \
+	done
 	install -Dm644 csrc/gridcentric/gc-guest.h "$(DESTDIR)$(INCDIR)/gridcentric/gc-guest.h"
 	for page in $(wildcard man/*.[1-9]); do \
 		install -Dm644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}" || exit; \
 	done
 
 clean:
-	rm -rf build build-asan $(BUILD)
+	rm -rf build build-asan $(BUILD) examples/chat/chat.img
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
-	@echo 'make deps       installs what building and running need; deps-test: testing, too'
+	@echo 'make deps       installs what building and running need; deps-vm: virtual machines,'
+	@echo '                too; deps-test: testing, too'
 	@echo 'make env        prints what a shell needs: eval "$$(make -s env)"'
 	@echo 'make check      the suite, without installing; SPEC=name: of these files only'
 	@echo 'make check-asan, check-valgrind    the suite under a sanitizer, under valgrind'
 	@echo 'make fuzz       feeds the parsers, each for FUZZ_SECONDS'
-	@echo 'make bench      measures; BENCH=name: these only'
+	@echo 'make bench      measures; BENCH=name: these only; bench-vm: virtual machines'
 	@echo 'make lint       what luacheck, cppcheck and clang-format find; format: mends C'
 	@echo 'make install    into PREFIX, /usr/local; below DESTDIR'
 	@echo 'make clean      removes what was built'
 
-.PHONY: all tools deps deps-test run env spec-modules test check check-asan \
-	check-valgrind fuzz bench bench-stamped lint format install install-lua install-c clean help
+.PHONY: all tools deps deps-vm deps-test run run-vm env spec-modules test check check-asan check-asan-vm \
+	check-valgrind fuzz bench bench-stamped bench-vm lint format install install-lua install-c clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

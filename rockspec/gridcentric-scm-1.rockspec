@@ -23,6 +23,7 @@ supported_platforms = { "linux" }
 dependencies = { "lua ~> 5.4" }
 
 external_dependencies = {
+	JANSSON = { header = "jansson.h" },
 	LIBUV = { header = "uv.h" },
 	SODIUM = { header = "sodium.h" },
 	SQLITE3 = { header = "sqlite3.h" },
