@@ -26,12 +26,11 @@ static void tell_watcher(struct client *watcher, const struct domain *domain,
 			 const char *text)
 {
 	struct engine *engine = domain->engine;
-	char mac[18], address[20];
+	char address[16];
 
 	if (!lineage_is_below(&engine->lineage, domain->vmid, watcher->vmid))
 		return;
-	lan_card(domain->vmid, mac, address);
-	address[strcspn(address, "/")] = '\0';
+	lan_address(domain->vmid, address);
 	wire_put(channel_out(&watcher->channel), WIRE_DOMAIN,
 		 WIRE_INT(domain->vmid), WIRE_INT(domain->state),
 		 WIRE_INT(domain->pid), WIRE_INT(domain->status), address,

@@ -34,6 +34,13 @@ void lan_free(struct lan *lan)
 	lan->named = NULL;
 }
 
+void lan_address(int vmid, char address[16])
+{
+	snprintf(address, 16, "%hhu.%hhu.%hhu.%hhu", net_prefix[0],
+		 net_prefix[1], (unsigned char)((vmid + 1) >> 8),
+		 (unsigned char)(vmid + 1));
+}
+
 void lan_card(int vmid, char mac[18], char address[20])
 {
 	unsigned char high = (unsigned char)((vmid + 1) >> 8);
@@ -42,8 +49,8 @@ void lan_card(int vmid, char mac[18], char address[20])
 	snprintf(mac, 18, "%02hhx:%02hhx:%02hhx:%02hhx:%02hhx:%02hhx",
 		 mac_prefix[0], mac_prefix[1], mac_prefix[2], mac_prefix[3],
 		 high, low);
-	snprintf(address, 20, "%hhu.%hhu.%hhu.%hhu/16", net_prefix[0],
-		 net_prefix[1], high, low);
+	lan_address(vmid, address);
+	strcat(address, "/16");
 }
 
 /* ---- what a guest may send ---------------------------------------------- */

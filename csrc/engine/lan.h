@@ -78,4 +78,7 @@ void lan_unplug(struct lan_port *port);
  * LAN_LAST_VMID, as texts: "52:54:67:63:00:01", "10.77.0.1/16". */
 void lan_card(int vmid, char mac[18], char address[20]);
 
+/* The address alone: "10.77.0.1". */
+void lan_address(int vmid, char address[16]);
+
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "open_again.h"
 #include "qemu_snapshot.h"
 #include "qemu_stock.h"
 
@@ -92,15 +93,6 @@ static void load(struct qemu_vm *vm, int state)
 		 "fd:state");
 }
 
-/* Each who reads needs a position of its own. */
-static int readable(int file)
-{
-	char path[32];
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 /* One that waits, or a new one. */
 static struct qemu_vm *find_vm(struct backend *b,
 			       struct qemu_snapshot *snapshot,
@@ -142,9 +134,10 @@ int qemu_clone_begin(struct backend *b, struct image *image,
 
 	if (!vm)
 		return err->code;
-	state = readable(snapshot->state);
+	/* each who reads needs a position of its own */
+	state = open_again(snapshot->state, O_RDONLY);
 	if (state < 0)
-		err_set(err, -errno, "state of the devices");
+		err_set(err, state, "state of the devices");
 	if (state < 0 || qemu_disk_clone(vm, snapshot->disk, err) ||
 	    qemu_vm_adopt(vm, domain, err)) {
 		if (state >= 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "open_again.h"
 #include "qemu.h"
 
 #define IMAGE_SET   1000000    /* no layer's */
@@ -31,7 +32,7 @@ static void node_name(const struct disk_layer *layer, char *name, size_t size)
 static int add_file(struct qemu_vm *vm, int file, int set, int flags,
 		    qmp_done *done)
 {
-	int fd = disk_open_again(file, flags);
+	int fd = open_again(file, flags);
 
 	if (fd < 0)
 		return fd;

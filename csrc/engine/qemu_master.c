@@ -10,7 +10,6 @@
 #include "qemu_master.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,24 +41,37 @@ static void on_console(struct vm *said, const char *data, size_t len)
 	channel_send(&owner->channel);
 }
 
+/* One with RAM of its own; domain NULL: the probe, of whose end `ended` is told.
+ * NULL on error. */
+static struct qemu_vm *launch(struct backend *b, struct domain *domain,
+			      void (*ended)(struct vm *), struct err *err)
+{
+	int64_t size = (int64_t)qemu_of(b)->spec.memory_mib << 20;
+	struct ram *ram = ram_new(size, err);
+	struct qemu_vm *vm = ram ? qemu_vm_new(b) : NULL;
+
+	if (ram && !vm)
+		err_set(err, -ENOMEM, "VM");
+	if (vm && domain) {
+		vm->vm.said = on_console;
+	} else if (vm) {
+		vm->vm.ended = ended;
+		vm->is_probe = 1;
+	}
+	if (vm && qemu_vm_launch(vm, ram, 0, domain, err)) {
+		free(vm);
+		vm = NULL;
+	}
+	ram_drop(ram);
+	return vm;
+}
+
 static int boot(struct backend *b, struct domain *domain, struct err *err)
 {
-	struct qemu *qemu = qemu_of(b);
-	struct ram *ram = ram_new((int64_t)qemu->spec.memory_mib << 20, err);
-	struct qemu_vm *vm = ram ? qemu_vm_new(b) : NULL;
-	int code;
+	struct qemu_vm *vm = launch(b, domain, NULL, err);
 
-	if (!vm) {
-		ram_drop(ram);
-		return ram ? err_set(err, -ENOMEM, "VM") : err->code;
-	}
-	vm->vm.said = on_console;
-	code = qemu_vm_launch(vm, ram, 0, domain, err);
-	ram_drop(ram);
-	if (code) {
-		free(vm);
-		return code;
-	}
+	if (!vm)
+		return err->code;
 	if (qemu_disk_boot(vm, err) || qemu_vm_adopt(vm, domain, err)) {
 		qemu_vm_end(vm);
 		return err->code;
@@ -141,21 +153,10 @@ static int start_probe(struct backend *b)
 {
 	struct qemu *qemu = qemu_of(b);
 	struct err err;
-	struct ram *ram = ram_new((int64_t)qemu->spec.memory_mib << 20, &err);
-	struct qemu_vm *vm = ram ? qemu_vm_new(b) : NULL;
-	int code = vm ? 0 : -ENOMEM;
 
-	if (vm) {
-		vm->is_probe = 1;
-		vm->vm.ended = on_probe_ended;
-		code = qemu_vm_launch(vm, ram, 0, NULL, &err);
-		if (code)
-			free(vm);
-	}
-	ram_drop(ram);
-	if (code)
-		return code;
-	qemu->probe = vm;
+	qemu->probe = launch(b, NULL, on_probe_ended, &err);
+	if (!qemu->probe)
+		return err.code;
 	loop_timer_start(&b->engine->loop, &qemu->probe_timer, PROBE_MS,
 			 on_probe_late);
 	return 0;

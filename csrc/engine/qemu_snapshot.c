@@ -12,6 +12,7 @@
 #include "../setting.h"
 #include "../text.h"
 #include "client.h"
+#include "open_again.h"
 #include "qemu_stock.h"
 
 #define PREPARE_MS 20000	 /* for the agent, its hook and the freezer */
@@ -150,15 +151,6 @@ static void on_frozen(void *owner, json_t *result, const struct err *err)
 		fail(vm->snapshot, err);
 }
 
-/* QEMU takes a descriptor to write to only if it is for writing alone. */
-static int writable(int file)
-{
-	char path[32];
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-	return open(path, O_WRONLY | O_CLOEXEC);
-}
-
 static void on_stopped(void *owner, json_t *result, const struct err *stop_err)
 {
 	struct qemu_vm *vm = owner;
@@ -166,10 +158,11 @@ static void on_stopped(void *owner, json_t *result, const struct err *stop_err)
 	struct ram_copy *copy = &snapshot->stock->copy;
 	struct qmp *qmp = &vm->vm.qmp;
 	struct err err = *stop_err;
-	int file = writable(snapshot->state);
+	/* QEMU takes one to write to only if it is for writing alone */
+	int file = open_again(snapshot->state, O_WRONLY);
 
 	if (!err.code && file < 0)
-		err_set(&err, -errno, "state of the devices");
+		err_set(&err, file, "state of the devices");
 	if (!err.code && qemu_disk_freeze(vm, on_frozen, &err) >= 0)
 		ram_copy(copy, COPY_REST, &err);
 	if (err.code) {

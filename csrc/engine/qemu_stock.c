@@ -102,7 +102,7 @@ void qemu_stock_expect(struct qemu_vm *vm, int n)
 	/* a tap bears its domain's name, and that is not known yet */
 	if (qemu_of(vm->backend)->spec.has_tap)
 		return;
-	while (vm->stock->nwaiting < n && vm->stock->nwaiting < STOCK_MAX_VMS)
+	while (vm->stock->nwaiting < n && vm->stock->nwaiting < VM_MAX_AHEAD)
 		if (start_one(vm, vm->stock))
 			break;
 }
@@ -139,14 +139,6 @@ void qemu_stock_lose(struct qemu_vm *vm)
 	qemu_vm_end(vm);
 }
 
-void qemu_stock_clear(struct qemu_stock *stock)
-{
-	struct qemu_vm *vm;
-
-	while ((vm = qemu_stock_take(stock)))
-		qemu_vm_end(vm);
-}
-
 static void on_ended(struct ram_copy *copy)
 {
 	struct qemu_stock *stock = container_of(copy, struct qemu_stock, copy);
@@ -158,8 +150,11 @@ static void on_ended(struct ram_copy *copy)
 
 void qemu_stock_free(struct qemu_stock *stock)
 {
+	struct qemu_vm *vm;
+
 	if (!stock)
 		return;
-	qemu_stock_clear(stock);
+	while ((vm = qemu_stock_take(stock)))
+		qemu_vm_end(vm);
 	ram_copy_end(&stock->copy, on_ended);
 }

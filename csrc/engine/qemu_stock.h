@@ -11,8 +11,6 @@
 #include "qemu.h"
 #include "ram_copy.h"
 
-#define STOCK_MAX_VMS 16 /* that are started ahead */
-
 struct qemu_stock {
 	struct ram_copy copy;	 /* to copy.to, which clones map */
 	struct qemu_vm *waiting; /* VMs that were started, oldest first */
@@ -40,10 +38,7 @@ struct qemu_vm *qemu_stock_take(struct qemu_stock *stock);
 /* A VM that waits is of no use any more: it is ended. */
 void qemu_stock_lose(struct qemu_vm *vm);
 
-/* Ends the VMs that still wait. */
-void qemu_stock_clear(struct qemu_stock *stock);
-
-/* All of it is gone. NULL is harmless. */
+/* All of it is gone, with the VMs that still wait. NULL is harmless. */
 void qemu_stock_free(struct qemu_stock *stock);
 
 #endif

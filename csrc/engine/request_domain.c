@@ -53,13 +53,12 @@ static void put_endpoints(const struct client *client,
 			  const struct domain *domain, struct wire_buf *out)
 {
 	const struct engine *engine = client->engine;
-	char text[512], mac[18], address[20];
+	char text[512], address[16];
 	int port = engine->program_port;
 
 	if (client->role == ROLE_AGENT && port &&
 	    qemu_of(&engine->backend)->spec.has_lan) {
-		lan_card(domain->vmid, mac, address);
-		address[strcspn(address, "/")] = '\0';
+		lan_address(domain->vmid, address);
 		snprintf(text, sizeof text, "%d=%s:%d", port, address, port);
 	} else {
 		domain_endpoints(domain, text, sizeof text);

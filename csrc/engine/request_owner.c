@@ -12,8 +12,7 @@
 #include "qemu.h"
 #include "request_domain.h"
 
-#define MAX_ARGS  1000 /* of a program */
-#define MAX_SPARE 16
+#define MAX_ARGS 1000 /* of a program */
 
 /* ---- what is cloned ---------------------------------------------------- */
 
@@ -79,7 +78,7 @@ static void on_start_vm(struct client *client, struct wire_msg *msg)
 	is_long += copy_word(msg, order.accel, sizeof order.accel);
 	is_long += copy_word(msg, network, sizeof network);
 	order.spec.has_lan = wire_int(msg) != 0;
-	order.spec.spare = vm_number(wire_int(msg), MAX_SPARE, &err);
+	order.spec.spare = vm_number(wire_int(msg), VM_MAX_AHEAD, &err);
 	order.spec.has_tap = strcmp(network, "tap") == 0;
 	if (is_long)
 		err_set(&err, -ENAMETOOLONG, "virtual machine");

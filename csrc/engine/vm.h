@@ -33,7 +33,6 @@ struct vm {
 	struct ram *ram;      /* its own, or, of a clone, what it maps */
 	struct lan_port *lan; /* NULL: none */
 	int is_clone;
-	void *owner;
 	/* as in struct qmp: */
 	void (*event)(struct qmp *qmp, const char *name, json_t *data);
 	void (*lost)(struct qmp *qmp, const struct err *err);
@@ -45,7 +44,7 @@ struct vm {
 	void (*closed)(struct vm *vm);
 };
 
-/* Starts it; *vm is zeroed but for loop, owner and the functions, which are
+/* Starts it; *vm is zeroed but for loop and the functions, which are
  * joined by those of its QMP client. Its RAM is used once more by the VM, and
  * plan->far is filled here, but for the tap. Returns 0 or a negative code; then
  * nothing is held. */

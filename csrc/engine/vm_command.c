@@ -32,7 +32,6 @@ enum {
 	FD_INITRD,
 	FD_LAN,
 	FD_TAP,
-	FD_DISK,
 };
 
 int vm_host_port(const struct vm_spec *spec)
@@ -148,7 +147,7 @@ static void add_machine(struct command *command, const struct vm_plan *plan)
 	add_option(command, "-sandbox",
 		   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
 		   "resourcecontrol=deny");
-	/* device states bear no configuration: see backend_qemu.c */
+	/* device states bear no configuration: see qemu_snapshot.h */
 	add_option(command, "-global", "migration.send-configuration=off");
 	/* a clone has other addresses than those that QEMU would announce, and
 	 * have the guest announce, too */

@@ -21,6 +21,8 @@
 #include "vm_image.h"
 #include "vm_ram.h"
 
+#define VM_MAX_AHEAD 16 /* clones that are started ahead of need */
+
 /* What the master and all clones are made like. */
 struct vm_spec {
 	char image[PATH_MAX];

@@ -179,13 +179,3 @@ int disk_is_written(const struct disk_layer *layer)
 	/* whatever is written takes a cluster at the end */
 	return fstat(layer->fd, &st) < 0 || st.st_size > layer->empty;
 }
-
-int disk_open_again(int fd, int flags)
-{
-	char path[32];
-	int again;
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	again = open(path, flags | O_CLOEXEC);
-	return again < 0 ? -errno : again;
-}

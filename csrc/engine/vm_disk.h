@@ -60,8 +60,4 @@ void disk_is_whole(struct disk_layer *layer);
  * tables, as it does when it stops. */
 int disk_is_written(const struct disk_layer *layer);
 
-/* A file without a name once more, with flags as of open(), and a position and
- * locks of its own. Returns a descriptor, or a negated errno. */
-int disk_open_again(int fd, int flags);
-
 #endif

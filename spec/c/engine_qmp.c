@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "engine/qmp.h"
+#include "spec_socket.h"
 
 #define TYPE "gridcentric.engine_qmp"
 
@@ -240,48 +241,6 @@ static int call_wrong(lua_State *L)
 	return 0;
 }
 
-/* ---- the other side ------------------------------------------------------ */
-
-static int send_text(lua_State *L)
-{
-	size_t len;
-	const char *text = luaL_checklstring(L, 2, &len);
-	ssize_t n = send((int)luaL_checkinteger(L, 1), text, len,
-			 MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (n != (ssize_t)len)
-		return luaL_error(L, "%s", n < 0 ? strerror(errno) : "short");
-	return 0;
-}
-
-static int receive(lua_State *L)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	char text[4096];
-	struct iovec iov = { .iov_base = text, .iov_len = sizeof text };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.space,
-			      .msg_controllen = sizeof control.space };
-	ssize_t n = recvmsg((int)luaL_checkinteger(L, 1), &msg,
-			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *cmsg;
-	int fd;
-
-	if (n < 0 && errno == EAGAIN)
-		return 0;
-	lua_pushlstring(L, text, n > 0 ? (size_t)n : 0);
-	cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (!cmsg)
-		return 1;
-	memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
-	lua_pushinteger(L, fd);
-	return 2;
-}
-
 static const luaL_Reg methods[] = {
 	{ "call", call_command },  { "tell", tell },
 	{ "turn", turn },	   { "call_wrong", call_wrong },
@@ -296,8 +255,8 @@ int luaopen_gridcentric_engine_qmp(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "open", open_client },
-		{ "send", send_text },
-		{ "receive", receive },
+		{ "send", spec_send },
+		{ "receive", spec_receive },
 		{ NULL, NULL },
 	};
 

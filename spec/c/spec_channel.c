@@ -28,6 +28,7 @@
 
 #include "channel.h"
 #include "err.h"
+#include "spec_socket.h"
 
 #define TYPE "gridcentric.spec_channel"
 
@@ -230,46 +231,6 @@ static int new_pair(lua_State *L)
 	return 2;
 }
 
-static int send_bytes(lua_State *L)
-{
-	size_t len;
-	const char *bytes = luaL_checklstring(L, 2, &len);
-	ssize_t n = send((int)luaL_checkinteger(L, 1), bytes, len,
-			 MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (n != (ssize_t)len)
-		return luaL_error(L, "%s", n < 0 ? strerror(errno) : "short");
-	return 0;
-}
-
-static int receive(lua_State *L)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	char bytes[16384];
-	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof bytes };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.space,
-			      .msg_controllen = sizeof control.space };
-	ssize_t n = recvmsg((int)luaL_checkinteger(L, 1), &msg,
-			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *cmsg;
-	int fd;
-
-	if (n < 0 && errno == EAGAIN)
-		return 0;
-	lua_pushlstring(L, bytes, n > 0 ? (size_t)n : 0);
-	cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (!cmsg)
-		return 1;
-	memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
-	lua_pushinteger(L, fd);
-	return 2;
-}
-
 static const luaL_Reg methods[] = {
 	{ "put", put },		  { "send", send_out },
 	{ "hold", hold },	  { "pause", pause_channel },
@@ -286,7 +247,7 @@ int luaopen_gridcentric_spec_channel(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "open", open_channel }, { "pair", new_pair },
-		{ "send", send_bytes },	  { "receive", receive },
+		{ "send", spec_send },	  { "receive", spec_receive },
 		{ NULL, NULL },
 	};
 
