@@ -163,7 +163,7 @@ run: deps
 
 run-vm: deps-vm
 	@$(MAKE) --no-print-directory all
-	$(GCSCALE) image build -o examples/chat/chat.img --app examples/chat
+	$(GCSCALE) image build -o build/chat.img --app examples/chat
 	$(GCSCALE) examples/chat/policy-vm.lua $(if $(LISTEN),--listen $(LISTEN))
 
 # Exports for a shell: eval "$(make -s env)"
@@ -340,7 +340,7 @@ install-c: all
 	done
 
 clean:
-	rm -rf build build-asan $(BUILD) examples/chat/chat.img
+	rm -rf build build-asan $(BUILD)
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
