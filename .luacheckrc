@@ -1,4 +1,4 @@
--- What luacheck allows where. `make lint` and spec/lint_spec.lua run it.
+-- What luacheck allows where. `make lint` and spec/project/lint_spec.lua run it.
 -- what a policy file is given
 local ready = {
 	"budget", "clamp", "during", "first_of", "hash", "max_of", "min_of", "ratio", "rules",

@@ -18,17 +18,14 @@ LIBDIR = $(PREFIX)/lib/lua/5.4
 
 # ---- what is built from what -------------------------------------------------
 
-# in every domain and in the engine
-SHARED_SRC = $(addprefix csrc/,wire.c channel.c loop.c err.c setting.c \
-	reap.c spawn_process.c ticket_status.c)
-# in the engine and in the agent
-HOOK_SRC = csrc/hooks.c csrc/text.c
-# what runs in a domain; only lua_*.c knows Lua
-LUA_SRC = $(wildcard csrc/lua_*.c)
-DOMAIN_SRC = $(filter-out csrc/lua_% $(HOOK_SRC),$(wildcard csrc/*.c))
-ENGINE_SRC = $(wildcard csrc/engine/*.c) $(HOOK_SRC) $(SHARED_SRC)
-# the engine's other end in a VM, for the programs there
-AGENT_SRC = $(wildcard csrc/agent/*.c) $(HOOK_SRC) $(SHARED_SRC)
+sources = $(foreach folder,$(1),$(wildcard csrc/$(folder)/*.c))
+
+# One list for each program or library; the linker drops what it does not use.
+LIB_SRC = $(call sources,base wire repair guest)
+CORE_SRC = $(call sources,base wire repair guest http proxy lua)
+ENGINE_SRC = $(call sources,base wire engine engine/*)
+AGENT_SRC = $(call sources,base wire agent)
+PRELOAD_QEMU_SRC = $(call sources,preload/qemu)
 
 LIB = $(BUILD)/lib/libgridcentric.so
 CORE = $(BUILD)/lib/gridcentric/core.so
@@ -47,8 +44,8 @@ EXAMPLES = $(patsubst examples/clone.c,$(BUILD)/bin/clone-example, \
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wno-unused-parameter $(if $(WERROR),-Werror)
 COMPILE = $(CC) -std=gnu11 -fPIC -fvisibility=hidden -pthread \
-	-D_GNU_SOURCE= -Icsrc -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZE)
-LINK = $(CC) -pthread -Wl,--as-needed $(CFLAGS) $(SANITIZE) $(LDFLAGS)
+	-D_GNU_SOURCE= -Icsrc -ffunction-sections -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZE)
+LINK = $(CC) -pthread -Wl,--as-needed -Wl,--gc-sections $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 pkg = $(shell pkg-config $(1) 2>/dev/null)
 LUA_CFLAGS := $(call pkg,--cflags lua5.4)
@@ -61,13 +58,12 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 all: $(LIB) $(CORE) $(ENGINE) $(AGENT) $(PRELOAD) $(GCSCALE) $(EXAMPLES)
 
-$(LIB): $(call objects,$(DOMAIN_SRC))
+$(LIB): $(call objects,$(LIB_SRC))
 	@mkdir -p $(@D)
-	$(LINK) -shared -Wl,--no-undefined -Wl,-soname,$(@F).0 -o $@ $^ \
-		$(SODIUM_LIBS) -ldl
+	$(LINK) -shared -Wl,--no-undefined -Wl,-soname,$(@F).0 -o $@ $^ -ldl
 	ln -sf $(@F) $@.0
 
-$(CORE): $(call objects,$(DOMAIN_SRC) $(LUA_SRC))
+$(CORE): $(call objects,$(CORE_SRC))
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $^ $(SODIUM_LIBS) -ldl
 
@@ -81,17 +77,18 @@ $(AGENT): $(call objects,$(AGENT_SRC))
 	$(LINK) -Wl,-z,now -o $@ $^
 
 # in a process that is not ours, so never with a sanitizer
-$(PRELOAD): $(wildcard csrc/preload/*.c) | tools
+$(PRELOAD): $(PRELOAD_QEMU_SRC) | tools
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -fPIC -fvisibility=hidden -D_GNU_SOURCE= $(WARNINGS) \
 		-O2 -g -shared -o $@ $^ -ldl
 
 $(BUILD)/spec/gridcentric/engine_%.so: $(BUILD)/obj/spec/c/engine_%.o \
-		$(call objects,$(filter-out %/main.c,$(ENGINE_SRC)))
+		$(call objects,$(filter-out csrc/engine/main.c,$(ENGINE_SRC)))
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $^ $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
 
-$(BUILD)/spec/gridcentric/%.so: $(BUILD)/obj/spec/c/%.o $(call objects,$(DOMAIN_SRC))
+$(BUILD)/spec/gridcentric/%.so: $(BUILD)/obj/spec/c/%.o \
+		$(call objects,$(filter-out csrc/lua/%,$(CORE_SRC)))
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $^ $(SODIUM_LIBS) -ldl
 
@@ -99,14 +96,14 @@ $(BUILD)/bin/clone-example: $(call objects,examples/clone.c) $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< -L$(BUILD)/lib -lgridcentric -Wl,-rpath,'$$ORIGIN/../lib'
 
-$(BUILD)/obj/csrc/lua_%.o $(BUILD)/obj/spec/c/%.o \
+$(BUILD)/obj/csrc/lua/%.o $(BUILD)/obj/spec/c/%.o \
 	$(BUILD)/obj/spec/bench/lua_%.o: COMPILE += $(LUA_CFLAGS)
-$(BUILD)/obj/csrc/repair_uv.o: COMPILE += $(UV_CFLAGS)
+$(BUILD)/obj/csrc/repair/uv.o: COMPILE += $(UV_CFLAGS)
 $(BUILD)/obj/%.o: %.c | tools
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(call objects,$(DOMAIN_SRC) $(LUA_SRC) \
+-include $(patsubst %.o,%.d,$(call objects,$(CORE_SRC) \
 	$(ENGINE_SRC) $(AGENT_SRC) $(SPEC_SRC) $(wildcard spec/bench/*.c) examples/clone.c))
 
 # The command: a shell script that finds the Lua and C modules from its own
@@ -234,7 +231,7 @@ check-valgrind: all spec-modules
 
 # Each spec/fuzz/NAME_fuzz.c runs for FUZZ_SECONDS, from the seeds in
 # spec/fuzz/corpus/NAME; findings are kept in build/fuzz/.
-FUZZ_SRC = csrc/wire.c csrc/err.c $(wildcard csrc/http_*.c)
+FUZZ_SRC = csrc/wire/wire.c csrc/base/err.c $(call sources,http)
 FUZZ_SECONDS = 600
 FUZZ = $(patsubst spec/fuzz/%_fuzz.c,%,$(wildcard spec/fuzz/*_fuzz.c))
 
@@ -297,10 +294,10 @@ $(BENCH_MODULES): $(BUILD)/bench/lib/bench/%.so: $(BUILD)/obj/spec/bench/lua_%.o
 C_FILES = $(shell find csrc examples spec -name '*.[ch]')
 
 lint:
-	luacheck -q lua spec examples rockspec
-	cppcheck -q --std=c11 -Icsrc --enable=warning,portability \
+	@luacheck -q lua spec examples rockspec
+	@cppcheck -q --std=c11 -Icsrc --enable=warning,portability \
 		--suppress=missingIncludeSystem --inline-suppr --error-exitcode=1 csrc
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 
 format:
 	clang-format -i $(C_FILES)

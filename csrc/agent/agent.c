@@ -1,5 +1,5 @@
 /* agent - see agent.h */
-#include "agent.h"
+#include "agent/agent.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../setting.h"
-#include "connections.h"
-#include "message.h"
-#include "port.h"
+#include "agent/connections.h"
+#include "agent/message.h"
+#include "agent/port.h"
+#include "base/setting.h"
 
 #define PORT_LOOK_MS  100 /* how often a port is looked for */
 #define PORT_WAIT_MS  30000

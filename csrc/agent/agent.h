@@ -27,12 +27,12 @@
 #ifndef GC_AGENT_AGENT_H
 #define GC_AGENT_AGENT_H
 
-#include "../channel.h"
-#include "../hooks.h"
-#include "child.h"
-#include "freezer.h"
-#include "machine.h"
-#include "programs.h"
+#include "agent/child.h"
+#include "agent/freezer.h"
+#include "agent/machine.h"
+#include "agent/programs.h"
+#include "base/hooks.h"
+#include "wire/channel.h"
 
 struct agent_options {
 	const char *port_name, *port_path; /* the path may be NULL: port.h */

@@ -1,5 +1,5 @@
 /* child - see child.h */
-#include "child.h"
+#include "agent/child.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,8 +9,8 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#include "../reap.h"
-#include "../spawn_process.h"
+#include "base/reap.h"
+#include "base/spawn_process.h"
 
 static void on_exit_seen(struct loop_source *source, uint32_t events)
 {

@@ -6,9 +6,9 @@
 
 #include <sys/types.h>
 
-#include "../err.h"
-#include "../loop.h"
-#include "freezer.h"
+#include "agent/freezer.h"
+#include "base/err.h"
+#include "base/loop.h"
 
 struct child {
 	struct loop_source pidfd;

@@ -1,5 +1,5 @@
 /* connections - see connections.h */
-#include "connections.h"
+#include "agent/connections.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
 #ifndef GC_AGENT_CONNECTIONS_H
 #define GC_AGENT_CONNECTIONS_H
 
-#include "../err.h"
+#include "base/err.h"
 
 /* The kernel's answers come here: a descriptor, or a negative code. Has it load
  * what it takes, while there is time. */

@@ -1,5 +1,5 @@
 /* entropy - see entropy.h */
-#include "entropy.h"
+#include "agent/entropy.h"
 
 #include <errno.h>
 #include <fcntl.h>

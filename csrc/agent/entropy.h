@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#include "../err.h"
+#include "base/err.h"
 
 #define ENTROPY_LEAST 32 /* bytes that make a clone's numbers its own */
 

@@ -1,5 +1,5 @@
 /* freezer - see freezer.h */
-#include "freezer.h"
+#include "agent/freezer.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../loop.h"
+#include "base/loop.h"
 
 #define PROGRAMS "gridcentric"
 

@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-#include "../err.h"
+#include "base/err.h"
 
 #define FREEZER_MAX 256	 /* cgroups frozen at a time */
 #define FREEZER_MS  2000 /* until all of them have to be frozen */

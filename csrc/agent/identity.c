@@ -1,5 +1,5 @@
 /* identity - see identity.h */
-#include "identity.h"
+#include "agent/identity.h"
 
 #include <errno.h>
 #include <fcntl.h>

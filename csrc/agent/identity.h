@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../err.h"
+#include "base/err.h"
 
 /* /etc/machine-id */
 struct machine_id {

@@ -1,10 +1,10 @@
 /* machine - see machine.h */
-#include "machine.h"
+#include "agent/machine.h"
 
 #include <errno.h>
 
-#include "connections.h"
-#include "entropy.h"
+#include "agent/connections.h"
+#include "agent/entropy.h"
 
 int machine_open(struct machine *machine, struct err *err)
 {

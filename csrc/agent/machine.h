@@ -15,10 +15,10 @@
 #ifndef GC_AGENT_MACHINE_H
 #define GC_AGENT_MACHINE_H
 
-#include "../err.h"
-#include "identity.h"
-#include "message.h"
-#include "network.h"
+#include "agent/identity.h"
+#include "agent/message.h"
+#include "agent/network.h"
+#include "base/err.h"
 
 struct machine {
 	struct network network;

@@ -23,8 +23,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "agent.h"
-#include "port.h"
+#include "agent/agent.h"
+#include "agent/port.h"
 
 #define SOCKET "/run/gridcentric/agent"
 

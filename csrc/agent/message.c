@@ -1,5 +1,5 @@
 /* message - see message.h */
-#include "message.h"
+#include "agent/message.h"
 
 #include <errno.h>
 #include <string.h>

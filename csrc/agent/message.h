@@ -4,8 +4,8 @@
 #ifndef GC_AGENT_MESSAGE_H
 #define GC_AGENT_MESSAGE_H
 
-#include "../wire.h"
-#include "network.h"
+#include "agent/network.h"
+#include "wire/wire.h"
 
 struct identity {
 	int64_t snapshot, op, realtime_ns;

@@ -1,5 +1,5 @@
 /* network - see network.h; by ioctl, which is all that IPv4 needs here */
-#include "network.h"
+#include "agent/network.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -9,7 +9,7 @@
 #ifndef GC_AGENT_NETWORK_H
 #define GC_AGENT_NETWORK_H
 
-#include "../err.h"
+#include "base/err.h"
 
 #define NETWORK_MAX_CARDS 8
 

@@ -1,5 +1,5 @@
 /* port - see port.h */
-#include "port.h"
+#include "agent/port.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -9,7 +9,7 @@
 #ifndef GC_AGENT_PORT_H
 #define GC_AGENT_PORT_H
 
-#include "../err.h"
+#include "base/err.h"
 
 #define PORT_NAME "org.gridcentric.agent"
 

@@ -1,5 +1,5 @@
 /* programs - see programs.h */
-#include "programs.h"
+#include "agent/programs.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -18,8 +18,8 @@
 #ifndef GC_AGENT_PROGRAMS_H
 #define GC_AGENT_PROGRAMS_H
 
-#include "../channel.h"
-#include "../err.h"
+#include "base/err.h"
+#include "wire/channel.h"
 
 #define PROGRAMS_MAX	 64   /* connections */
 #define PROGRAMS_MAX_OPS 1024 /* operations of one that are not answered */

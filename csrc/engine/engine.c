@@ -1,5 +1,5 @@
 /* engine - see engine.h */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,14 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client.h"
-#include "control_socket.h"
-#include "domain.h"
-#include "job.h"
-#include "lan.h"
-#include "request.h"
-#include "request_domain.h"
-#include "ticket.h"
+#include "engine/core/client.h"
+#include "engine/core/domain.h"
+#include "engine/core/job.h"
+#include "engine/core/ticket.h"
+#include "engine/net/lan.h"
+#include "engine/request/control_socket.h"
+#include "engine/request/domain.h"
+#include "engine/request/request.h"
 
 #define LAZY	     (64 * 1024)       /* bytes that may wait to be sent */
 #define CLONE_MEMORY (2 * 1024 * 1024) /* bytes expected of a forked clone */

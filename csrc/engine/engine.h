@@ -10,12 +10,12 @@
  *	                                          '--> backend, hooks  scheduler
  *
  * domain and ticket know client, and domain address; all know the ledger and
- * shared.h. What happens below is told upwards by functions in struct engine.
+ * engine/core/core.h. What happens below is told upwards by functions in struct engine.
  */
 #ifndef GC_ENGINE_ENGINE_H
 #define GC_ENGINE_ENGINE_H
 
-#include "shared.h"
+#include "engine/core/core.h"
 
 /*
  * Opens all parts: state folder, ledger, addresses, scheduler. owner is the

@@ -20,10 +20,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "../setting.h"
-#include "domain.h"
-#include "engine.h"
-#include "ledger.h"
+#include "base/setting.h"
+#include "engine/core/domain.h"
+#include "engine/engine.h"
+#include "engine/state/ledger.h"
 
 static const char usage[] =
 	"usage: gridcentric-engine --owner FD --name SERVICE\n"

@@ -8,15 +8,15 @@
 -- each second the list of domains is fetched; if there is less than one clone for every two users,
 -- the difference is cloned; who comes new goes to the latest clone.
 
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local core = require "gridcentric.core"
 local gc = require "gridcentric"
-local guard = require "gridcentric.guard"
-local keys = require "gridcentric.policy.keys"
+local guard = require "gridcentric.util.guard"
+local keys = require "gridcentric.config.keys"
 local live = require "gridcentric.live"
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 local platform = require "gridcentric.platform"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local ratio = require "gridcentric.policy.ratio"
 
 local autoscale = {}

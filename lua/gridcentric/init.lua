@@ -14,7 +14,7 @@
 -- coroutine, it yields and returns what the callback would get: the value,
 -- then err, code. See gridcentric(3).
 
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 
 local gc = {}
 

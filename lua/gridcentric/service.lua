@@ -4,7 +4,7 @@
 -- is run as lua5.4 itself would run it, and needs no line of ours: its core
 -- is open, and the engine tells it to clone.
 
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local uv = require "luv"
 
 local HEAP_MS = 1000

@@ -11,7 +11,7 @@
 -- empty cell is a value that is not known. Lines that begin with # are passed over. Pure.
 
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 
 local trace = {}
 

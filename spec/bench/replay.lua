@@ -1,6 +1,6 @@
 -- How fast a day is played, with a sample each second.
 
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local replay = require "gridcentric.replay"
 local trace = require "gridcentric.trace"
 local uv = require "luv"

@@ -1,7 +1,7 @@
 -- How many routing decisions a second each strategy makes at 1,000 clones.
 
 local pool = require "gridcentric.controller.pool"
-local random = require "gridcentric.random"
+local random = require "gridcentric.util.random"
 local route = require "gridcentric.route"
 local uv = require "luv"
 

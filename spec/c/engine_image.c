@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/vm_image.h"
+#include "engine/vm/image.h"
 
 #define TYPE "gridcentric.engine_image"
 

@@ -22,7 +22,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "engine/lan.h"
+#include "engine/net/lan.h"
 
 #define TYPE "gridcentric.engine_lan"
 #define MAX  256 /* ports */

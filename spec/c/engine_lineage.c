@@ -9,7 +9,7 @@
 #include <lua.h>
 #include <string.h>
 
-#include "engine/lineage.h"
+#include "engine/core/lineage.h"
 
 #define TYPE "gridcentric.engine_lineage"
 

@@ -52,14 +52,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/address.h"
-#include "engine/capacity.h"
-#include "engine/ledger.h"
-#include "engine/ledger_db.h"
-#include "engine/scheduler.h"
-#include "err.h"
-#include "hooks.h"
-#include "loop.h"
+#include "base/err.h"
+#include "base/hooks.h"
+#include "base/loop.h"
+#include "engine/core/scheduler.h"
+#include "engine/host/address.h"
+#include "engine/schedule/capacity.h"
+#include "engine/state/ledger.h"
+#include "engine/state/ledger_db.h"
 
 #define TYPE "gridcentric.engine_parts"
 #define MAX  1024 /* leases and hooks each */

@@ -27,7 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/qmp.h"
+#include "engine/vm/qmp.h"
 #include "spec_socket.h"
 
 #define TYPE "gridcentric.engine_qmp"

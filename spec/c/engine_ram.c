@@ -32,9 +32,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine/ram_copy.h"
-#include "engine/ram_private.h"
-#include "engine/ram_written.h"
+#include "engine/vm/ram_copy.h"
+#include "engine/vm/ram_private.h"
+#include "engine/vm/ram_written.h"
 
 #define RAM  "gridcentric.engine_ram"
 #define COPY "gridcentric.engine_ram.copy"

@@ -22,8 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/link.h"
-#include "engine/tap.h"
+#include "engine/net/link.h"
+#include "engine/net/tap.h"
 
 #define TYPE "gridcentric.engine_tap"
 #define MAX  16 /* taps of a bridge */

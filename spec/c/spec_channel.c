@@ -26,9 +26,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "err.h"
+#include "base/err.h"
 #include "spec_socket.h"
+#include "wire/channel.h"
 
 #define TYPE "gridcentric.spec_channel"
 

@@ -14,10 +14,10 @@
 #include <lua.h>
 #include <string.h>
 
-#include "err.h"
-#include "http_body.h"
-#include "http_cookie.h"
-#include "http_forward.h"
+#include "base/err.h"
+#include "http/body.h"
+#include "http/cookie.h"
+#include "http/forward.h"
 
 static const char *const kinds[] = { "request", "response", "response-to-head",
 				     NULL };

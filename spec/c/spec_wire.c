@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "err.h"
-#include "wire.h"
+#include "base/err.h"
+#include "wire/wire.h"
 
 #define X(name, number, schema) { #name, number, schema },
 static const struct {

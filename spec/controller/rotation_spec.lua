@@ -1,5 +1,5 @@
 local fake_clock = require "spec.support.fake_clock"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local pool = require "gridcentric.controller.pool"
 local rotation = require "gridcentric.controller.rotation"
 

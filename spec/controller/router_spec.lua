@@ -1,4 +1,4 @@
-local faults = require "gridcentric.faults"
+local faults = require "gridcentric.controller.faults"
 local pool = require "gridcentric.controller.pool"
 local route = require "gridcentric.route"
 local router = require "gridcentric.controller.router"

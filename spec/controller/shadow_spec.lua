@@ -1,4 +1,4 @@
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local played_service = require "spec.support.played_service"
 local crowd = require "gridcentric.replay.crowd"
 

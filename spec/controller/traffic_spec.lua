@@ -1,6 +1,6 @@
 local fake_clock = require "spec.support.fake_clock"
 local fake_proxy = require "spec.support.fake_proxy"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local pool = require "gridcentric.controller.pool"
 local requests = require "gridcentric.metrics.requests"
 local router = require "gridcentric.controller.router"

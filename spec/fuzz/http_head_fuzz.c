@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http_cookie.h"
-#include "http_forward.h"
+#include "http/cookie.h"
+#include "http/forward.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 -- What all ready policies and combinators have in common.
 
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local support = require "spec.support.policy"
 local tmp = require "spec.support.tmp"
 

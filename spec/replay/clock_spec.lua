@@ -41,7 +41,7 @@ describe("replay.clock", function()
 	end)
 
 	it("keeps order among many", function()
-		local clock, random, last = virtual.new(0), require("gridcentric.random").new(5), 0
+		local clock, random, last = virtual.new(0), require("gridcentric.util.random").new(5), 0
 		for i = 1, 2000 do
 			local due = (random() >> 40) / 1e6
 			local cancel = clock.after(due, function()

@@ -18,7 +18,7 @@ describe("replay.crowd", function()
 	for _, sticky in ipairs { "cookie", "source" } do
 		it("brings sessions and connections to any counts, sticky by " .. sticky, function()
 			open { sticky = sticky }
-			local random = require("gridcentric.random").new(3)
+			local random = require("gridcentric.util.random").new(3)
 			for _ = 1, 300 do
 				local sessions = (random() >> 1) % 30
 				local connections = sessions > 0 and (random() >> 1) % 50 or 0

@@ -1,5 +1,5 @@
--- A controller for spec/backend_contract_spec.lua: does what it is told on its standard input, with
--- the program spec/scripts/puppet.lua, or the machine of an image in which that runs.
+-- A controller for spec/engine/backend_contract_spec.lua: does what it is told on its standard
+-- input, with the program spec/scripts/puppet.lua, or the machine of an image in which that runs.
 --
 --	lua5.4 backend.lua PORT [IMAGE]
 --

@@ -3,7 +3,7 @@
 -- Prints "master MESSAGE" and "clone MESSAGE"; the master ends when its clone has.
 
 local uv = require "luv"
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local core = require "gridcentric.core"
 local gc = require "gridcentric"
 

@@ -1,5 +1,5 @@
 -- A QEMU without a machine, with an agent in it that is up to no good, for
--- spec/hostile_guest_spec.lua. The engine starts it as it starts QEMU.
+-- spec/engine/qemu/hostile_guest_spec.lua. The engine starts it as it starts QEMU.
 --
 --	lua5.4 fake_qemu.lua MODE ARGUMENT ...    those of QEMU
 --
@@ -10,7 +10,7 @@ local uv = require "luv"
 
 local QMP, CHANNEL, CONSOLE, RAM = 3, 4, 5, 6 -- descriptors
 local WRITTEN = 16 << 20 -- bytes of RAM that a program has
--- csrc/wire.h
+-- csrc/wire/wire.h
 local HELLO, PREPARE, PREPARED, READY, STOP, DONE, IDENTITY = 1, 13, 14, 17, 21, 12, 34
 local FLOOD, STOPS = 100000, 1000 -- messages
 local EBUSY = -16

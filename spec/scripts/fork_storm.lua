@@ -10,7 +10,7 @@
 -- and at last "master served ROUNDTRIPS".
 
 local uv = require "luv"
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local gc = require "gridcentric"
 
 local context, wanted, load = arg[1], tonumber(arg[2]), arg[3]

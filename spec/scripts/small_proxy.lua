@@ -2,7 +2,7 @@
 -- Usage: small_proxy.lua port [max_connections]
 
 local uv = require "luv"
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local core = require "gridcentric.core"
 
 local server, max_connections = tonumber(arg[1]), tonumber(arg[2])

@@ -15,7 +15,7 @@ local controller = require "gridcentric.controller"
 local fake_clock = require "spec.support.fake_clock"
 local fake_platform = require "spec.support.fake_platform"
 local fake_proxy = require "spec.support.fake_proxy"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 
 local fake_service = {}
 

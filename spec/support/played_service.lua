@@ -8,7 +8,7 @@
 
 local controller = require "gridcentric.controller"
 local platform = require "gridcentric.replay.platform"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local proxy = require "gridcentric.replay.proxy"
 local virtual = require "gridcentric.replay.clock"
 

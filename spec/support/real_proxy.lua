@@ -19,7 +19,7 @@
 --	real_proxy.pause(c), real_proxy.resume(c)    stops reading of a connection
 --	real_proxy.settle(t, value)   waits until value() is the same for some turns, gives it
 
-local gridcentric_async = require "gridcentric.async"
+local gridcentric_async = require "gridcentric.platform.async"
 local core = require "gridcentric.core"
 local async = require "spec.support.async"
 

@@ -1,4 +1,5 @@
--- Looks into functions for the schemas of options that they check; see lua/gridcentric/options.lua.
+-- Looks into functions for the schemas of options that they check; see
+-- lua/gridcentric/util/options.lua.
 
 local schema = {}
 
@@ -35,7 +36,7 @@ end
 ---What a policy file finds as globals, by name: policies, combinators and routes.
 ---@return table<string, function>
 function schema.globals()
-	local policy = require "gridcentric.policy"
+	local policy = require "gridcentric.config.load"
 	local found = {}
 	local ready = assert(schema.upvalue(schema.upvalue(policy.load, "run"), "READY"))
 	for _, some in ipairs { ready, require("gridcentric.route").READY } do

@@ -5,7 +5,7 @@ local async = require "spec.support.async"
 local gcscale = require "spec.support.gcscale"
 local json = require "dkjson"
 local paths = require "spec.support.paths"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local replay = require "gridcentric.replay"
 local trace = require "gridcentric.trace"
 

@@ -1,13 +1,13 @@
 -- gcscale check: whether a policy file is right, and what it would do. Opens no socket and starts
 -- no process; but the file is code, and is run.
 
-local app = require "gridcentric.policy.app"
-local check = require "gridcentric.check"
+local app = require "gridcentric.config.app"
+local check = require "gridcentric.config.check"
 local columns = require "gridcentric.cli.columns"
 local exit = require "gridcentric.cli.exit"
-local host_port = require "gridcentric.host_port"
-local policy = require "gridcentric.policy"
-local units = require "gridcentric.policy.units"
+local host_port = require "gridcentric.util.host_port"
+local policy = require "gridcentric.config.load"
+local units = require "gridcentric.util.units"
 local uv = require "luv"
 
 local TITLES = {

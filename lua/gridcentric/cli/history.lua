@@ -4,7 +4,7 @@ local columns = require "gridcentric.cli.columns"
 local engine_program = require "gridcentric.cli.engine_program"
 local exit = require "gridcentric.cli.exit"
 local json = require "dkjson"
-local printable = require "gridcentric.printable"
+local printable = require "gridcentric.util.printable"
 local uv = require "luv"
 
 local history = {}

@@ -5,7 +5,7 @@ local build = require "gridcentric.image.build"
 local check = require "gridcentric.image.check"
 local exit = require "gridcentric.cli.exit"
 local progress = require "gridcentric.cli.progress"
-local units = require "gridcentric.policy.units"
+local units = require "gridcentric.util.units"
 local uv = require "luv"
 
 local SIGNALS = { sigint = 2, sigterm = 15, sighup = 1 }

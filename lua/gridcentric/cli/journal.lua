@@ -4,7 +4,7 @@
 --
 -- with "-" for no clone.
 
-local printable = require "gridcentric.printable"
+local printable = require "gridcentric.util.printable"
 
 local journal = {}
 

@@ -2,10 +2,10 @@
 
 local argparse = require "argparse"
 local exit = require "gridcentric.cli.exit"
-local host_port = require "gridcentric.host_port"
-local options = require "gridcentric.options"
-local units = require "gridcentric.policy.units"
-local vm_keys = require "gridcentric.policy.vm_keys"
+local host_port = require "gridcentric.util.host_port"
+local options = require "gridcentric.util.options"
+local units = require "gridcentric.util.units"
+local vm_keys = require "gridcentric.config.vm_keys"
 
 local DESCRIPTION = "Runs a program behind a proxy and clones it with the load."
 local EPILOG = [[

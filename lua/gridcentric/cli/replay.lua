@@ -1,14 +1,14 @@
 -- gcscale replay: plays a trace before one or more policies, and shows what came of it.
 
-local chart = require "gridcentric.chart.text"
+local chart = require "gridcentric.cli.chart.text"
 local columns = require "gridcentric.cli.columns"
 local duration = require "gridcentric.cli.duration"
 local exit = require "gridcentric.cli.exit"
 local json = require "dkjson"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local replay = require "gridcentric.replay"
-local steps = require "gridcentric.chart.steps"
-local svg = require "gridcentric.chart.svg"
+local steps = require "gridcentric.cli.chart.steps"
+local svg = require "gridcentric.cli.chart.svg"
 local trace = require "gridcentric.trace"
 
 local WIDTH = 80 -- where there is no terminal

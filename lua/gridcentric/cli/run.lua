@@ -1,18 +1,18 @@
 -- gcscale policy.lua: the service, until a signal ends it.
 
-local app = require "gridcentric.policy.app"
-local async = require "gridcentric.async"
+local app = require "gridcentric.config.app"
+local async = require "gridcentric.platform.async"
 local boot_line = require "gridcentric.cli.boot_line"
 local commands = require "gridcentric.controller.commands"
-local dry_run = require "gridcentric.dry_run"
+local dry_run = require "gridcentric.platform.dry_run"
 local exit = require "gridcentric.cli.exit"
-local guard = require "gridcentric.guard"
+local guard = require "gridcentric.util.guard"
 local journal = require "gridcentric.cli.journal"
 local live = require "gridcentric.live"
 local platform = require "gridcentric.platform"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local uv = require "luv"
-local watch = require "gridcentric.watch"
+local watch = require "gridcentric.live.watch"
 
 local SIGNALS = { sigint = 2, sigterm = 15 }
 

@@ -1,15 +1,15 @@
 -- gcscale run-image: boots a virtual machine with an engine, and no policy: the program in it
 -- scales itself. What it writes on its console goes to standard output.
 
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local boot_line = require "gridcentric.cli.boot_line"
 local exit = require "gridcentric.cli.exit"
-local forward = require "gridcentric.forward"
+local forward = require "gridcentric.cli.forward"
 local gc = require "gridcentric"
-local host_port = require "gridcentric.host_port"
+local host_port = require "gridcentric.util.host_port"
 local journal = require "gridcentric.cli.journal"
 local platform = require "gridcentric.platform"
-local service_name = require "gridcentric.service_name"
+local service_name = require "gridcentric.util.service_name"
 local uv = require "luv"
 
 local SIGNALS = { sigint = 2, sigterm = 15 }

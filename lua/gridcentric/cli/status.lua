@@ -4,8 +4,8 @@ local columns = require "gridcentric.cli.columns"
 local duration = require "gridcentric.cli.duration"
 local exit = require "gridcentric.cli.exit"
 local json = require "dkjson"
-local printable = require "gridcentric.printable"
-local units = require "gridcentric.policy.units"
+local printable = require "gridcentric.util.printable"
+local units = require "gridcentric.util.units"
 
 local status = {}
 

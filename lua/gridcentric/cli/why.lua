@@ -2,8 +2,8 @@
 
 local engine_program = require "gridcentric.cli.engine_program"
 local exit = require "gridcentric.cli.exit"
-local explain = require "gridcentric.explain"
-local printable = require "gridcentric.printable"
+local explain = require "gridcentric.cli.explain"
+local printable = require "gridcentric.util.printable"
 
 -- The engine whose decision it is, and its number: those asked for, or the last.
 local function find(args)

@@ -1,10 +1,10 @@
 -- What an operator may ask of a service that runs: the commands of gcscale that come through the
 -- control socket, {"command": "drain", "vmid": 3}.
 
-local change = require "gridcentric.policy.change"
-local guard = require "gridcentric.guard"
+local change = require "gridcentric.config.change"
+local guard = require "gridcentric.util.guard"
 local json = require "dkjson"
-local policy = require "gridcentric.policy"
+local policy = require "gridcentric.config.load"
 local pool = require "gridcentric.controller.pool"
 
 local commands = {}

@@ -9,11 +9,11 @@
 -- One operation is under way at a time. Clones that are ready take the oldest places of it; what is
 -- left without a clone when it is over has failed.
 
-local guard = require "gridcentric.guard"
-local host_port = require "gridcentric.host_port"
+local guard = require "gridcentric.util.guard"
+local host_port = require "gridcentric.util.host_port"
 local plan = require "gridcentric.plan"
 local pool = require "gridcentric.controller.pool"
-local queue = require "gridcentric.queue"
+local queue = require "gridcentric.util.queue"
 local retirement = require "gridcentric.controller.retirement"
 local victims = require "gridcentric.controller.victims"
 

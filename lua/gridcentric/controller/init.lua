@@ -15,13 +15,13 @@
 
 local commands = require "gridcentric.controller.commands"
 local decisions = require "gridcentric.controller.decisions"
-local guard = require "gridcentric.guard"
-local news = require "gridcentric.controller.news"
+local guard = require "gridcentric.util.guard"
+local news = require "gridcentric.controller.event_dedup"
 local parts = require "gridcentric.controller.parts"
 local plan = require "gridcentric.plan"
 local recorder = require "gridcentric.controller.recorder"
 local report = require "gridcentric.controller.report"
-local running = require "gridcentric.policy.running"
+local running = require "gridcentric.controller.active_policy"
 local shadow = require "gridcentric.controller.shadow"
 
 local controller = {}

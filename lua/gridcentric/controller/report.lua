@@ -1,6 +1,6 @@
 -- What `gcscale status` shows of a service, as one table.
 
-local host_port = require "gridcentric.host_port"
+local host_port = require "gridcentric.util.host_port"
 local plan = require "gridcentric.plan"
 
 local report = {}

@@ -1,9 +1,9 @@
 -- Asks the policy's route for a clone. Where that fails, or has no opinion, the default route
 -- decides.
 
-local guard = require "gridcentric.guard"
+local guard = require "gridcentric.util.guard"
 local pool = require "gridcentric.controller.pool"
-local random = require "gridcentric.random"
+local random = require "gridcentric.util.random"
 local route = require "gridcentric.route"
 
 local router = {}

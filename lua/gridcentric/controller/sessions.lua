@@ -8,7 +8,7 @@
 -- Pure: the time (seconds, never going back) and the making of keys are arguments. Each function
 -- takes constant time, expire() for each session that ends.
 
-local queue = require "gridcentric.queue"
+local queue = require "gridcentric.util.queue"
 
 local sessions = {}
 

@@ -9,7 +9,7 @@
 -- called. A dry run is a shadow beside a policy that always wants the same (dry_run.lua).
 
 local plan = require "gridcentric.plan"
-local running = require "gridcentric.policy.running"
+local running = require "gridcentric.controller.active_policy"
 
 local shadow = {}
 

@@ -12,7 +12,7 @@
 
 local identity = require "gridcentric.controller.identity"
 local pool = require "gridcentric.controller.pool"
-local queue = require "gridcentric.queue"
+local queue = require "gridcentric.util.queue"
 local sessions = require "gridcentric.controller.sessions"
 
 local traffic = {}

@@ -1,9 +1,9 @@
 -- Boots an image once, to see whether all is in it that clones need: something that boots, the
 -- agent, a program that goes on running.
 
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local platform = require "gridcentric.platform"
-local service_name = require "gridcentric.service_name"
+local service_name = require "gridcentric.util.service_name"
 local uv = require "luv"
 
 local check = {}

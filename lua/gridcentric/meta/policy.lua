@@ -5,7 +5,7 @@
 --
 -- The options of each ready policy and route stand beside it (policy/, route/), and so do sample
 -- (metrics/init.lua), clone (controller/pool.lua), request and state (route/init.lua). What stands
--- in parentheses is the default. spec/meta_spec.lua checks that all that is known here exists, and
+-- in parentheses is the default. spec/config/meta_spec.lua checks that all that is known here exists, and
 -- the other way round.
 
 -- The keys ---------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 
 local requests = require "gridcentric.metrics.requests"
 local scraper = require "gridcentric.metrics.scraper"
-local told = require "gridcentric.metrics.told"
+local told = require "gridcentric.metrics.reported"
 local usage = require "gridcentric.metrics.usage"
 
 local metrics = {}

@@ -3,7 +3,7 @@
 --	max_of { ratio {}, schedule { ... } }          items only
 --	clamp { min = 1, max = 4, ratio {} }           both
 
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 
 local arguments = {}
 

@@ -9,8 +9,8 @@
 -- of its own yet, would else look as if it were free.
 
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.options"
-local units = require "gridcentric.policy.units"
+local options = require "gridcentric.util.options"
+local units = require "gridcentric.util.units"
 
 ---One limit at least; the lowest counts.
 ---@class gridcentric.BudgetOptions

@@ -2,7 +2,7 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local combine = require "gridcentric.policy.combine"
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 
 ---@class gridcentric.ClampOptions
 ---@field min? integer (0)

@@ -2,10 +2,10 @@
 -- times, perhaps another at others. For `when` see calendar.lua.
 
 local arguments = require "gridcentric.policy.arguments"
-local calendar = require "gridcentric.policy.calendar"
+local calendar = require "gridcentric.policy.text.calendar"
 local combine = require "gridcentric.policy.combine"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 
 ---@class gridcentric.DuringOptions
 ---@field when string "Mon-Fri 08:00-18:00", "22:00-06:00 UTC", or five fields as in crontab

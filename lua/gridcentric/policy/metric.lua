@@ -10,8 +10,8 @@
 --
 -- How to add a metric: name it here, and see metrics/init.lua for where it comes from.
 
-local options = require "gridcentric.options"
-local units = require "gridcentric.policy.units"
+local options = require "gridcentric.util.options"
+local units = require "gridcentric.util.units"
 
 local metric = {}
 

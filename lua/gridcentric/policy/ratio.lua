@@ -1,10 +1,10 @@
 -- ratio { metric = "sessions", per_clone = 2 }: one clone for every so many.
 --
--- How to add a policy: copy this file and its part of spec/policy_spec.lua, and name it in READY of
--- policy/init.lua and in meta/policy.lua. It checks its options at once and returns a pure
+-- How to add a policy: copy this file and its part of spec/config/load_spec.lua, and name it in
+-- READY of config/load.lua and in meta/policy.lua. It checks its options at once and returns a pure
 -- function; what it wants to remember it keeps in `state`, a table of its own, never in a variable.
 
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 
 ---@class gridcentric.RatioOptions
 ---@field metric? "sessions"|"connections" what is counted (sessions)

@@ -6,9 +6,9 @@
 --	scale = max_of { ratio {}, schedule { { when = "Mon-Fri 07:45-09:00", clones = 4 } } }
 
 local arguments = require "gridcentric.policy.arguments"
-local calendar = require "gridcentric.policy.calendar"
+local calendar = require "gridcentric.policy.text.calendar"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 
 ---@class gridcentric.ScheduleOptions
 ---@field zone? gridcentric.Zone where a window names none ("local")

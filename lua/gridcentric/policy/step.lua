@@ -5,8 +5,8 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.options"
-local units = require "gridcentric.policy.units"
+local options = require "gridcentric.util.options"
+local units = require "gridcentric.util.units"
 
 ---@class gridcentric.StepOptions
 ---@field metric string what is measured: "sessions", "cpu", "latency.p95", "my.queue_depth", ...

@@ -8,8 +8,8 @@
 -- there: they were made for the load that is measured now.
 
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.options"
-local units = require "gridcentric.policy.units"
+local options = require "gridcentric.util.options"
+local units = require "gridcentric.util.units"
 
 ---@class gridcentric.TargetOptions
 ---@field metric string what is measured: "sessions", "cpu", "latency.p95", "my.queue_depth", ...

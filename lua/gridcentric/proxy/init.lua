@@ -9,10 +9,10 @@
 -- one of refuse(), went out in full (http); on_close. See controller/traffic.lua.
 -- There is one proxy in a process.
 
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local core = require "gridcentric.core"
-local guard = require "gridcentric.guard"
-local host_port = require "gridcentric.host_port"
+local guard = require "gridcentric.util.guard"
+local host_port = require "gridcentric.util.host_port"
 local uv = require "luv"
 
 local proxy = {}

@@ -7,7 +7,7 @@
 -- as it is in the trace already. Where a policy does not know users again (sticky = false), each
 -- connection is one.
 
-local queue = require "gridcentric.queue"
+local queue = require "gridcentric.util.queue"
 
 local crowd = {}
 

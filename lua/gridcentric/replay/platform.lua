@@ -1,7 +1,7 @@
 -- A model of the platform: clones are made after a time, or denied by chance. The functions of
 -- gridcentric.platform that a controller needs; nobody asks for reports or commands.
 
-local random = require "gridcentric.random"
+local random = require "gridcentric.util.random"
 
 local model = {}
 

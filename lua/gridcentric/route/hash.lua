@@ -6,8 +6,8 @@
 -- only when clones came or went; a pick takes the logarithm of their number.
 
 local load = require "gridcentric.route.load"
-local options = require "gridcentric.options"
-local random = require "gridcentric.random"
+local options = require "gridcentric.util.options"
+local random = require "gridcentric.util.random"
 
 -- With 8 and 9 the shares of 1,000 clones differ by a tenth (standard deviation). More points cost
 -- when clones come and go, more probes at each pick.

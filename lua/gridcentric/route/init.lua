@@ -8,9 +8,9 @@
 -- wants to remember in `state`, a table of its own, and takes chance from state.random.
 --
 -- How to add one: copy least.lua (one that is named) or weighted.lua (one with options) and its
--- part of spec/route_spec.lua, and name it here and in meta/policy.lua.
+-- part of spec/route/route_spec.lua, and name it here and in meta/policy.lua.
 
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 
 local route = {}
 

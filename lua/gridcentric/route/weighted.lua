@@ -4,9 +4,9 @@
 -- its weight; the one that is least far is next. So two clones of weights 2 and 1 are picked in
 -- turn as 1 2 1 1 2 1 ..., without chance. Weights may change at any time.
 
-local guard = require "gridcentric.guard"
+local guard = require "gridcentric.util.guard"
 local load = require "gridcentric.route.load"
-local options = require "gridcentric.options"
+local options = require "gridcentric.util.options"
 
 ---@class gridcentric.WeightedOptions
 ---@field weight fun(clone: gridcentric.Clone): number 0: none, unless all have 0

@@ -1,7 +1,7 @@
 -- A program for the proxies: its clones are fast web servers, see lua_server.c.
 
 local uv = require "luv"
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local gc = require "gridcentric"
 local server = require "bench.server"
 

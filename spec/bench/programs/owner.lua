@@ -7,7 +7,7 @@
 -- served: "all NS"; then they are ended.
 
 local uv = require "luv"
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local gc = require "gridcentric"
 
 local dir, script = arg[1], arg[2]

@@ -12,7 +12,7 @@
 -- Under gcscale or another owner it is just an echo server on $PORT.
 
 local uv = require "luv"
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local gc = require "gridcentric"
 
 local MARK_CALL, MARK_CLONE, MARK_MASTER = 1, 2, 3 -- as in support/stamps.lua

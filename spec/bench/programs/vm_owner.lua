@@ -11,7 +11,7 @@
 -- A line on stdin is the number of a clone that is to be ended. At its end all end.
 
 local uv = require "luv"
-local async = require "gridcentric.async"
+local async = require "gridcentric.platform.async"
 local gc = require "gridcentric"
 local platform = require "gridcentric.platform"
 

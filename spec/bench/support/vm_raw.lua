@@ -22,10 +22,10 @@ local vm_raw = {}
 
 local DEADLINE_MS = 60000
 local POLL_MS = 2
--- As the engine has it: csrc/engine/vm.c.
+-- As the engine has it: csrc/engine/vm/vm.c.
 local KERNEL_ARGS = "console=ttyS0 quiet panic=-1 reboot=t no_timer_check lpj=4000000"
 local EMULATED_ARGS = KERNEL_ARGS .. " mitigations=off"
--- csrc/wire.h
+-- csrc/wire/wire.h
 local WIRE_VERSION, HELLO, READY, IDENTITY = 1, 1, 17, 34
 
 ---The kernel and the files of the image, unpacked; once for a run.

@@ -4,11 +4,11 @@
 -- In a comparison with a known metric a number needs the unit of that metric: cpu > 80 would never
 -- be true.
 
-local calendar = require "gridcentric.policy.calendar"
+local calendar = require "gridcentric.policy.text.calendar"
 local history = require "gridcentric.policy.rules.history"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.options"
-local units = require "gridcentric.policy.units"
+local options = require "gridcentric.util.options"
+local units = require "gridcentric.util.units"
 
 ---@class gridcentric.RuleCheck
 ---@field places table<table, integer> where the text of each node begins

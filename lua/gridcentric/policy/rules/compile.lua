@@ -4,11 +4,11 @@
 -- missing. Logic has three values: "held > 0 or cpu > 80%" is true with a held connection even if
 -- cpu is missing.
 
-local calendar = require "gridcentric.policy.calendar"
+local calendar = require "gridcentric.policy.text.calendar"
 local history = require "gridcentric.policy.rules.history"
 local metric = require "gridcentric.policy.metric"
 local printer = require "gridcentric.policy.rules.print"
-local units = require "gridcentric.policy.units"
+local units = require "gridcentric.util.units"
 
 local compile = {}
 

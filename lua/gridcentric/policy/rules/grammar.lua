@@ -21,8 +21,8 @@
 -- names are known, and conditions are where they belong, see check.lua.
 
 local lpeg = require "lpeg"
-local syntax = require "gridcentric.policy.syntax"
-local units = require "gridcentric.policy.units"
+local syntax = require "gridcentric.policy.text.syntax"
+local units = require "gridcentric.util.units"
 
 local P, R, S, V = lpeg.P, lpeg.R, lpeg.S, lpeg.V
 local C, Carg, Cc, Cg, Cp, Ct = lpeg.C, lpeg.Carg, lpeg.Cc, lpeg.Cg, lpeg.Cp, lpeg.Ct

@@ -27,7 +27,7 @@ local compile = require "gridcentric.policy.rules.compile"
 local grammar = require "gridcentric.policy.rules.grammar"
 local metric = require "gridcentric.policy.metric"
 local printer = require "gridcentric.policy.rules.print"
-local syntax = require "gridcentric.policy.syntax"
+local syntax = require "gridcentric.policy.text.syntax"
 
 local PACE_S = 1 -- between one up or down and the next
 local MAX_CLONES = 1e9 -- above any service's limit, and still a whole number

@@ -1,0 +1,22 @@
+/*
+ * lineage - which domain was cloned from which, also of those that have ended
+ *
+ * A program in a VM sees and touches those that come from it, and no other.
+ */
+#ifndef GC_ENGINE_CORE_LINEAGE_H
+#define GC_ENGINE_CORE_LINEAGE_H
+
+struct lineage {
+	int *parents; /* by vmid; -1: none */
+	int n;
+};
+
+/* A new vmid, the next one. Returns 0 or -ENOMEM. */
+int lineage_add(struct lineage *lineage, int vmid, int parent);
+
+/* Whether vmid is ancestor itself, or comes from it. */
+int lineage_is_below(const struct lineage *lineage, int vmid, int ancestor);
+
+void lineage_free(struct lineage *lineage);
+
+#endif

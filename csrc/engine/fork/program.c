@@ -1,0 +1,68 @@
+/* program - see program.h */
+#include "engine/fork/program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/spawn_process.h"
+
+#define CHANNEL_FD  3 /* where the program finds its channel ... */
+#define LIFELINE_FD 4 /* ... and its lifeline */
+
+/* Starts the program, with the limit of descriptors that the engine itself
+ * was started with. */
+static int start(struct engine *engine, const struct spawn *spawn, pid_t *pid)
+{
+	struct rlimit raised;
+	int code;
+
+	getrlimit(RLIMIT_NOFILE, &raised);
+	setrlimit(RLIMIT_NOFILE, &engine->given_files);
+	code = spawn_process(spawn, pid);
+	setrlimit(RLIMIT_NOFILE, &raised);
+	return code;
+}
+
+int program_start(struct engine *engine, int port, const char *dir,
+		  char *const *argv, struct err *err)
+{
+	struct domain *domain;
+	char where[128];
+	struct spawn spawn = {
+		.file = argv[0], .argv = argv, .dir = dir, .nfds = 2
+	};
+	int code;
+	pid_t pid;
+
+	if (domain_find(engine, 0))
+		return err_say(err, -EALREADY, "the program is running");
+	domain = domain_new(engine, 0, NULL, err);
+	if (!domain)
+		return err->code;
+	engine->program_port = port;
+	snprintf(where, sizeof where, "%d:%d:%d:%s", CHANNEL_FD, LIFELINE_FD,
+		 port, domain->token);
+	spawn.fds[0].from = domain->far_end;
+	spawn.fds[0].to = CHANNEL_FD;
+	spawn.fds[1].from = engine->lifeline[0];
+	spawn.fds[1].to = LIFELINE_FD;
+	setenv("GRIDCENTRIC_CHANNEL", where, 1);
+	if (port) {
+		snprintf(where, sizeof where, "%d", port);
+		setenv("PORT", where, 1);
+	}
+	code = start(engine, &spawn, &pid);
+	unsetenv("GRIDCENTRIC_CHANNEL");
+	close(domain->far_end);
+	domain->far_end = -1;
+	if (code) {
+		err_set(err, code, "%s", argv[0]);
+		domain_fail(domain, err);
+		return code;
+	}
+	domain_has_pid(domain, pid);
+	return 0;
+}

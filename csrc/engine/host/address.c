@@ -1,0 +1,376 @@
+/* address - see address.h */
+#include "engine/host/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define FIRST_BLOCK 64	/* below lie what people configure by hand */
+#define LAST_BLOCK  254 /* 127.255.255.255 is the broadcast address */
+#define LAST_HOST   65534
+#define RESUME_MS   100 /* out of descriptors: until the next try */
+#define AT_ONCE	    64	/* connections or datagrams taken in one turn */
+
+/* Binds the abstract name of the block. The name dies with the socket. */
+static int claim_block(int sock, int block)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int len;
+
+	len = snprintf(un.sun_path + 1, sizeof un.sun_path - 1,
+		       "gridcentric/127.%d", block);
+	len += (int)offsetof(struct sockaddr_un, sun_path) + 1;
+	return bind(sock, (struct sockaddr *)&un, (socklen_t)len) < 0 ? -errno
+								      : 0;
+}
+
+int addresses_open(struct addresses *addresses, struct loop *loop,
+		   struct err *err)
+{
+	int block, code = -EADDRINUSE;
+
+	memset(addresses, 0, sizeof *addresses);
+	addresses->loop = loop;
+	addresses->next = 1;
+	addresses->claim = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (addresses->claim < 0)
+		return err_set(err, -errno, "claim a block of addresses");
+	for (block = FIRST_BLOCK; block <= LAST_BLOCK; block++) {
+		code = claim_block(addresses->claim, block);
+		if (code != -EADDRINUSE)
+			break;
+	}
+	if (code) {
+		close(addresses->claim);
+		addresses->claim = -1;
+		return err_set(err, code, "claim one of 127.%d to 127.%d",
+			       FIRST_BLOCK, LAST_BLOCK);
+	}
+	addresses->block = block;
+	return 0;
+}
+
+/* Closes the engine's copies, watched or not. */
+static void close_sockets(struct lease *lease)
+{
+	int i;
+
+	for (i = 0; i < lease->nsockets; i++) {
+		loop_release(&lease->sockets[i].source);
+		close(lease->sockets[i].fd);
+	}
+	lease->nsockets = 0;
+}
+
+void addresses_close(struct addresses *addresses)
+{
+	struct lease *lease;
+
+	if (addresses->claim < 0)
+		return;
+	loop_timer_stop(&addresses->resume);
+	while ((lease = addresses->made)) {
+		addresses->made = lease->next_made;
+		close_sockets(lease);
+		free(lease);
+	}
+	addresses->oldest = addresses->newest = NULL;
+	close(addresses->claim);
+	addresses->claim = -1;
+}
+
+/* ---- sockets ------------------------------------------------------------ */
+
+/* Writes ip and port as the family has it: an IPv6 socket gets the address
+ * mapped, and serves connections made over IPv4. Returns the length. */
+static socklen_t fill_address(struct sockaddr_storage *to, const char *ip,
+			      const struct listener *l)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)to;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
+	struct in_addr v4;
+
+	memset(to, 0, sizeof *to);
+	inet_pton(AF_INET, ip, &v4);
+	if (l->family == AF_INET) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)l->port);
+		in->sin_addr = v4;
+		return sizeof *in;
+	}
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons((uint16_t)l->port);
+	in6->sin6_addr.s6_addr[10] = in6->sin6_addr.s6_addr[11] = 0xff;
+	memcpy(in6->sin6_addr.s6_addr + 12, &v4, sizeof v4);
+	return sizeof *in6;
+}
+
+static int set_options(int fd, const struct listener *l)
+{
+	static const int on = 1, off = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
+		return -errno;
+	if (l->family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
+		return -errno;
+	return 0;
+}
+
+/* What a program told us came over a channel: it can be anything. */
+static int is_sound(const struct listener *l)
+{
+	return (l->family == AF_INET || l->family == AF_INET6) &&
+	       (l->type == SOCK_STREAM || l->type == SOCK_DGRAM) &&
+	       l->port > 0 && l->port < 65536;
+}
+
+/* Makes the socket for l at ip. Returns the descriptor or a negated errno. */
+static int open_socket(const char *ip, const struct listener *l)
+{
+	struct sockaddr_storage addr;
+	int fd, err;
+
+	if (!is_sound(l))
+		return -EINVAL;
+	fd = socket(l->family, l->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	err = set_options(fd, l);
+	if (err)
+		goto out;
+	if (bind(fd, (struct sockaddr *)&addr, fill_address(&addr, ip, l)) < 0)
+		err = -errno;
+	else if (l->type == SOCK_STREAM && listen(fd, l->backlog) < 0)
+		err = -errno;
+out:
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
+/* Fills fds with a socket for each that is wanted. On error none is left. */
+static int open_sockets(const char *ip, const struct listener *wanted, int n,
+			int *fds, struct err *err)
+{
+	int i, fd;
+
+	for (i = 0; i < n; i++) {
+		fd = open_socket(ip, &wanted[i]);
+		if (fd < 0)
+			goto out;
+		fds[i] = fd;
+	}
+	return 0;
+out:
+	err_set(err, fd, "%s port %d%s", ip, wanted[i].port,
+		wanted[i].type == SOCK_DGRAM ? " (UDP)" : "");
+	while (i-- > 0)
+		close(fds[i]);
+	return fd;
+}
+
+/* ---- retired leases ----------------------------------------------------- */
+
+static void resume(struct loop_timer *timer);
+
+/* Looks at the socket again later: there is no descriptor or memory now. */
+static void look_away(struct lease_socket *sock)
+{
+	struct addresses *addresses = sock->lease->addresses;
+
+	loop_release(&sock->source);
+	loop_timer_start(addresses->loop, &addresses->resume, RESUME_MS,
+			 resume);
+}
+
+/* Resets the next connection that waits. Returns 0 or a negated errno. */
+static int reset_next(int fd)
+{
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (conn < 0)
+		return -errno;
+	setsockopt(conn, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	close(conn);
+	return 0;
+}
+
+/* Resets what waits, with a limit: a flood must not keep the engine from its
+ * work. Level-triggered, so that the rest is told again. */
+static void on_readable(struct loop_source *source, uint32_t events)
+{
+	struct lease_socket *sock =
+		container_of(source, struct lease_socket, source);
+	int i;
+
+	for (i = 0; i < AT_ONCE; i++) {
+		switch (-reset_next(sock->fd)) {
+		case EAGAIN: return;
+		case EINVAL: /* no listener: it would report that for ever */
+			loop_release(source);
+			return;
+		case EMFILE: /* it stays readable */
+		case ENFILE:
+		case ENOMEM:
+		case ENOBUFS: look_away(sock); return;
+		default: break; /* done, or an error of that connection */
+		}
+	}
+}
+
+/* Lets the kernel drop what arrives at a datagram socket. */
+static void silence(int fd)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { .len = 1, .filter = &drop };
+
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+static void watch(struct lease_socket *sock)
+{
+	if (sock->is.type != SOCK_STREAM ||
+	    (sock->source.loop && sock->source.fd >= 0))
+		return;
+	if (loop_add(sock->lease->addresses->loop, &sock->source, sock->fd,
+		     EPOLLIN, on_readable))
+		look_away(sock);
+}
+
+static void resume(struct loop_timer *timer)
+{
+	struct addresses *addresses =
+		container_of(timer, struct addresses, resume);
+	struct lease *lease;
+	int i;
+
+	for (lease = addresses->oldest; lease; lease = lease->next)
+		for (i = 0; i < lease->nsockets; i++)
+			watch(&lease->sockets[i]);
+}
+
+static void append_retired(struct lease *lease)
+{
+	struct addresses *addresses = lease->addresses;
+
+	lease->retired_ms = loop_now();
+	lease->next = NULL;
+	if (addresses->newest)
+		addresses->newest->next = lease;
+	else
+		addresses->oldest = lease;
+	addresses->newest = lease;
+}
+
+void address_retire(struct lease *lease)
+{
+	int i;
+
+	append_retired(lease);
+	for (i = 0; i < lease->nsockets; i++) {
+		struct lease_socket *sock = &lease->sockets[i];
+
+		/* the dead clone shared this socket: it may have made it
+		 * blocking, or shut it down */
+		fcntl(sock->fd, F_SETFL, O_NONBLOCK);
+		if (sock->is.type == SOCK_STREAM)
+			listen(sock->fd, SOMAXCONN);
+		else
+			silence(sock->fd);
+		watch(sock);
+	}
+}
+
+/* ---- leasing ------------------------------------------------------------ */
+
+/* The address that was retired first, if it has rested long enough. */
+static struct lease *take_retired(struct addresses *addresses)
+{
+	struct lease *lease = addresses->oldest;
+
+	if (!lease || loop_now() - lease->retired_ms < ADDRESS_QUARANTINE_MS)
+		return NULL;
+	addresses->oldest = lease->next;
+	if (!addresses->oldest)
+		addresses->newest = NULL;
+	return lease;
+}
+
+/* An address that was never leased. */
+static struct lease *make_lease(struct addresses *addresses, struct err *err)
+{
+	struct lease *lease;
+
+	if (addresses->next > LAST_HOST) {
+		err_set(err, -EADDRNOTAVAIL, "all addresses of 127.%d",
+			addresses->block);
+		return NULL;
+	}
+	lease = calloc(1, sizeof *lease);
+	if (!lease) {
+		err_set(err, -ENOMEM, "lease an address");
+		return NULL;
+	}
+	snprintf(lease->ip, sizeof lease->ip, "127.%hhu.%hhu.%hhu",
+		 (unsigned char)addresses->block,
+		 (unsigned char)(addresses->next >> 8),
+		 (unsigned char)addresses->next);
+	addresses->next++;
+	lease->addresses = addresses;
+	lease->next_made = addresses->made;
+	addresses->made = lease;
+	return lease;
+}
+
+/* Puts new sockets in the place of those that the lease has. */
+static void replace_sockets(struct lease *lease, const struct listener *wanted,
+			    const int *fds, int n)
+{
+	int i;
+
+	close_sockets(lease);
+	for (i = 0; i < n; i++) {
+		lease->sockets[i].fd = fds[i];
+		lease->sockets[i].is = wanted[i];
+		lease->sockets[i].lease = lease;
+	}
+	lease->nsockets = n;
+}
+
+struct lease *address_lease(struct addresses *addresses,
+			    const struct listener *wanted, int n,
+			    struct err *err)
+{
+	int fds[ADDRESS_MAX_LISTENERS];
+	struct lease *lease;
+
+	if (n > ADDRESS_MAX_LISTENERS) {
+		err_say(err, -E2BIG, "%d listeners, more than %d", n,
+			ADDRESS_MAX_LISTENERS);
+		return NULL;
+	}
+	lease = take_retired(addresses);
+	if (!lease)
+		lease = make_lease(addresses, err);
+	if (!lease)
+		return NULL;
+	if (open_sockets(lease->ip, wanted, n, fds, err)) {
+		/* somebody else sits there: try it again after a rest */
+		append_retired(lease);
+		return NULL;
+	}
+	replace_sockets(lease, wanted, fds, n);
+	lease->retired_ms = 0;
+	return lease;
+}

@@ -1,0 +1,68 @@
+/* engine/request/agent - see engine/request/agent.h */
+#include "engine/request/agent.h"
+
+#include "engine/core/client.h"
+#include "engine/core/domain.h"
+#include "engine/request/domain.h"
+#include "engine/request/owner.h"
+
+#define MAX_GRACE_MS 60000 /* that a guest may give */
+
+static int grace_of(int64_t asked_ms)
+{
+	return asked_ms < 0		 ? 0
+	       : asked_ms > MAX_GRACE_MS ? MAX_GRACE_MS
+					 : (int)asked_ms;
+}
+
+/* A program in a VM, which had clones, ends: they do. */
+static void on_vm_bye(struct client *client, struct wire_msg *msg)
+{
+	int grace_ms = grace_of(wire_int(msg));
+	struct domain *domain, *next;
+
+	for (domain = client->engine->domains; domain; domain = next) {
+		next = domain->next;
+		if (domain != client->domain &&
+		    request_may_touch(client, domain))
+			domain_stop(domain, grace_ms, NULL, 0);
+	}
+	client->watches = 0;
+}
+
+/* What a VM may ask beside what any domain may. EXITED is of its own program,
+ * and only the first VM scales itself. */
+void request_agent(struct client *client, struct wire_msg *msg)
+{
+	struct backend *backend = &client->engine->backend;
+	int64_t op;
+	int vmid;
+
+	switch (msg->type) {
+	case WIRE_STOP:
+		op = wire_int(msg);
+		vmid = (int)wire_int(msg);
+		request_end_domain(client, op, vmid, grace_of(wire_int(msg)));
+		break;
+	case WIRE_HELLO: /* it was started anew, and has to know who it is */
+		backend->ops->message(backend, client->domain, msg);
+		break;
+	case WIRE_WATCH:
+		client->watches =
+			client->vmid == 0 && client->engine->vm_scales_itself;
+		break;
+	case WIRE_EVENT:
+	case WIRE_REPORT:
+	case WIRE_ANSWER:
+		if (client->watches)
+			request_owner(client, msg);
+		break;
+	case WIRE_BYE: on_vm_bye(client, msg); break;
+	case WIRE_EXITED:
+		wire_int(msg); /* a pid in there */
+		client->domain->program_status = (int)wire_int(msg) & 0xffff;
+		break;
+	case WIRE_FORKED: break;
+	default: request_domain(client, msg); break;
+	}
+}

@@ -1,0 +1,116 @@
+/* control_socket - see control_socket.h */
+#include "engine/request/control_socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "engine/core/client.h"
+#include "engine/state/record.h"
+
+#define MAX_CLIENTS 64	/* at a time */
+#define RESUME_MS   100 /* out of descriptors: until the next try */
+
+static int may_ask(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == geteuid() || peer.uid == 0);
+}
+
+/* Counts the control clients; *silent is the oldest of those that have not
+ * said hello, NULL: none. */
+static int count_clients(const struct engine *engine, struct client **silent)
+{
+	struct client *client;
+	int n = 0;
+
+	*silent = NULL;
+	for (client = engine->clients; client; client = client->next) {
+		if (client == engine->owner || client->domain)
+			continue;
+		n++;
+		if (client->role < 0)
+			*silent = client; /* newest first */
+	}
+	return n;
+}
+
+static void resume(struct loop_timer *timer)
+{
+	loop_change(
+		&container_of(timer, struct engine, control_resume)->control,
+		EPOLLIN);
+}
+
+static void on_connection(struct loop_source *source, uint32_t events)
+{
+	struct engine *engine = container_of(source, struct engine, control);
+	struct client *silent;
+	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+		/* it would be told again at once, for as long */
+		loop_change(source, 0);
+		loop_timer_start(&engine->loop, &engine->control_resume,
+				 RESUME_MS, resume);
+	}
+	if (fd < 0)
+		return;
+	if (count_clients(engine, &silent) >= MAX_CLIENTS && silent)
+		client_drop(silent); /* it has had its time */
+	if (!may_ask(fd) || count_clients(engine, &silent) >= MAX_CLIENTS)
+		close(fd);
+	else
+		client_new(engine, fd);
+}
+
+/* Through the open folder: its path may be longer than a socket's. */
+static int address(const struct engine *engine, struct sockaddr_un *addr)
+{
+	int n = snprintf(addr->sun_path, sizeof addr->sun_path,
+			 "/proc/self/fd/%d/%s" RECORD_SOCKET,
+			 engine->state.dirfd, engine->name);
+
+	return n < (int)sizeof addr->sun_path ? 0 : -ENAMETOOLONG;
+}
+
+int control_socket_open(struct engine *engine, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int code = address(engine, &addr), fd = -1;
+	mode_t mask;
+
+	if (code)
+		goto out;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mask = umask(0177);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
+	    listen(fd, MAX_CLIENTS) < 0)
+		code = -errno;
+	umask(mask);
+	if (!code)
+		code = loop_add(&engine->loop, &engine->control, fd, EPOLLIN,
+				on_connection);
+	if (code && fd >= 0)
+		close(fd);
+out:
+	return code ? err_set(err, code, "control socket %s/%s" RECORD_SOCKET,
+			      engine->state.dir, engine->name)
+		    : 0;
+}
+
+void control_socket_close(struct engine *engine)
+{
+	char name[sizeof engine->name + 8];
+
+	loop_close(&engine->control, NULL);
+	snprintf(name, sizeof name, "%s" RECORD_SOCKET, engine->name);
+	unlinkat(engine->state.dirfd, name, 0);
+}

@@ -1,0 +1,80 @@
+/* guest/agent - see guest/agent.h */
+#include "guest/agent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "guest/op.h"
+#include "repair/repair.h"
+
+#define PATH "/run/gridcentric/agent"
+
+const char *guest_agent_path(void)
+{
+	const char *given = getenv("GRIDCENTRIC_AGENT");
+
+	if (given && *given)
+		return given;
+	return access(PATH, F_OK) == 0 ? PATH : NULL;
+}
+
+int guest_agent_connect(struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *path = guest_agent_path();
+	int fd, code = 0;
+
+	if (!path)
+		return err_say(err, -ENOENT, "agent: it is not running");
+	/* when this is a clone, BECOME may be read after a write */
+	repair_ignore_sigpipe();
+	if (strlen(path) >= sizeof addr.sun_path)
+		return err_set(err, -ENAMETOOLONG, "agent: %s", path);
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
+		code = -errno;
+	if (code && fd >= 0)
+		close(fd);
+	return code ? err_set(err, code, "agent: %s", path) : fd;
+}
+
+void guest_agent_note(struct gc *gc, struct wire_msg *msg)
+{
+	struct guest_agent *agent = &gc->agent;
+
+	if (!agent->used)
+		return;
+	gc->vmid = (int)wire_int(msg);
+	agent->op = wire_int(msg);
+	wire_copy(msg, gc->address, sizeof gc->address);
+	agent->watches = 0; /* who watches is the master's program */
+	agent->became = 1;
+}
+
+void guest_agent_become(struct gc *gc)
+{
+	if (!gc->agent.became)
+		return;
+	gc->agent.became = 0;
+	guest_op_take_back(gc);
+	guest_metric_forget(gc);
+	loop_strip(&gc->loop, &gc->channel.source);
+	repair_in_vm();
+	guest_op_become_clone(gc, gc->agent.op);
+}
+
+void guest_agent_watch(struct gc *gc)
+{
+	if (!gc->agent.used)
+		return;
+	gc->agent.watches = 1;
+	if (!channel_is_open(&gc->channel))
+		return;
+	wire_put(channel_out(&gc->channel), WIRE_WATCH);
+	channel_send(&gc->channel);
+}

@@ -1,0 +1,78 @@
+/* launch - see launch.h */
+#include "guest/launch.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/spawn_process.h"
+
+#define ENGINE	  "gridcentric-engine"
+#define ENGINE_FD 3 /* where it finds its owner's channel: --owner */
+
+int launch_path(char *path, size_t size, struct err *err)
+{
+	static const char *const places[] = { "", "gridcentric/" };
+	const char *given = getenv("GRIDCENTRIC_ENGINE");
+	Dl_info self;
+	char *slash;
+	size_t i, len;
+
+	if (given && *given) {
+		snprintf(path, size, "%s", given);
+		if (access(path, X_OK) == 0)
+			return 0;
+		return err_set(err, -errno, "GRIDCENTRIC_ENGINE=%s", given);
+	}
+	if (!dladdr((void *)launch_path, &self) || !self.dli_fname)
+		return err_say(err, -GC_EENGINE,
+			       "engine: cannot tell where "
+			       "this library is");
+	slash = strrchr(self.dli_fname, '/');
+	len = slash ? (size_t)(slash - self.dli_fname) + 1 : 0;
+	for (i = 0; i < sizeof places / sizeof places[0]; i++) {
+		snprintf(path, size, "%.*s%s" ENGINE, (int)len, self.dli_fname,
+			 places[i]);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	return err_say(err, -GC_EENGINE, "engine: no " ENGINE " beside %s",
+		       self.dli_fname);
+}
+
+/* Starts it with fd as its channel. */
+static int start(const char *path, const char *name, int fd, pid_t *pid)
+{
+	char *argv[] = { (char *)path, "--owner",    "3",
+			 "--name",     (char *)name, NULL };
+	struct spawn spawn = { .file = path,
+			       .argv = argv,
+			       .nfds = 1,
+			       .fds = { { fd, ENGINE_FD } } };
+
+	return spawn_process(&spawn, pid);
+}
+
+int launch_engine(const char *name, pid_t *pid, struct err *err)
+{
+	char path[PATH_MAX];
+	int sv[2], code;
+
+	code = launch_path(path, sizeof path, err);
+	if (code)
+		return code;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_set(err, -errno, "engine: socketpair");
+	code = start(path, name, sv[1], pid);
+	close(sv[1]);
+	if (code) {
+		close(sv[0]);
+		return err_set(err, code, "engine: %s", path);
+	}
+	return sv[0];
+}

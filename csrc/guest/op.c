@@ -1,0 +1,166 @@
+/* guest/op - see guest/op.h */
+#include "guest/op.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Copies the fields of msg that are not read yet. */
+static uint8_t *copy_fields(const struct wire_msg *msg, struct wire_msg *copy)
+{
+	size_t len = (size_t)(msg->end - msg->at);
+	uint8_t *frame = malloc(len + 1);
+
+	if (!frame)
+		return NULL;
+	memcpy(frame, msg->at, len);
+	*copy = *msg;
+	copy->at = frame;
+	copy->end = frame + len;
+	return frame;
+}
+
+/* Takes the operation out of the list of those under way. */
+static struct guest_op *take_op(struct gc *gc, int64_t number)
+{
+	struct guest_op **at, *op;
+
+	for (at = &gc->ops; (op = *at); at = &op->next)
+		if (op->number == number) {
+			*at = op->next;
+			return op;
+		}
+	return NULL;
+}
+
+/* Adds it at the end, so that what fails together fails in order. */
+static void add_op(struct gc *gc, struct guest_op *op)
+{
+	struct guest_op **at = &gc->ops;
+
+	while (*at)
+		at = &(*at)->next;
+	op->next = NULL;
+	*at = op;
+}
+
+static void finish(struct gc *gc, struct guest_op *op)
+{
+	loop_complete(&gc->loop, &op->done, (int)op->kind);
+}
+
+struct guest_op *guest_op_new(struct gc *gc, enum guest_kind kind)
+{
+	struct guest_op *op = calloc(1, sizeof *op);
+
+	if (!op)
+		return NULL;
+	op->number = ++gc->last_op;
+	op->kind = kind;
+	add_op(gc, op);
+	return op;
+}
+
+void guest_op_drop(struct gc *gc, int64_t number)
+{
+	free(take_op(gc, number));
+}
+
+/* TICKET, CLONED and DONE begin alike: op, err, text. */
+void guest_op_answered(struct gc *gc, struct wire_msg *msg)
+{
+	struct guest_op *op = take_op(gc, wire_int(msg));
+
+	if (!op)
+		return;
+	if (msg->type != WIRE_DOMAINS) {
+		op->err.code = (int)wire_int(msg);
+		wire_copy(msg, op->err.text, sizeof op->err.text);
+	}
+	op->frame = copy_fields(msg, &op->msg);
+	if (!op->frame && !op->err.code)
+		err_set(&op->err, -ENOMEM, "answer");
+	finish(gc, op);
+}
+
+void guest_op_event(struct gc *gc, enum guest_kind kind, struct wire_msg *msg,
+		    const struct err *err)
+{
+	struct guest_event *event = calloc(1, sizeof *event);
+
+	if (event && msg)
+		event->frame = copy_fields(msg, &event->msg);
+	if (!event || (msg && !event->frame)) {
+		free(event);
+		return;
+	}
+	if (err)
+		event->err = *err;
+	loop_complete(&gc->loop, &event->done, (int)kind);
+}
+
+void guest_free(struct completion *completion)
+{
+	if (completion->kind >= GUEST_CLONE) {
+		struct guest_event *event =
+			container_of(completion, struct guest_event, done);
+
+		free(event->frame);
+		free(event);
+	} else {
+		struct guest_op *op =
+			container_of(completion, struct guest_op, done);
+
+		free(op->frame);
+		free(op);
+	}
+}
+
+void guest_op_fail_all(struct gc *gc, const struct err *why)
+{
+	struct guest_op *op;
+
+	while ((op = gc->ops)) {
+		gc->ops = op->next;
+		op->err = *why;
+		finish(gc, op);
+	}
+}
+
+/* Answered, but not told to the program yet: it goes on in the master. */
+static void take_back(struct gc *gc, struct completion *completion)
+{
+	struct guest_op *op;
+
+	if (completion->kind >= GUEST_CLONE) {
+		guest_free(completion);
+		return;
+	}
+	op = container_of(completion, struct guest_op, done);
+	free(op->frame);
+	op->frame = NULL;
+	add_op(gc, op);
+}
+
+void guest_op_take_back(struct gc *gc)
+{
+	struct completion *completion;
+
+	while ((completion = loop_next(&gc->loop)))
+		if (completion->kind < GUEST_KINDS)
+			take_back(gc, completion);
+}
+
+void guest_op_become_clone(struct gc *gc, int64_t number)
+{
+	struct guest_op *op = take_op(gc, number);
+	struct err cancelled;
+
+	guest_op_event(gc, GUEST_CLONE, NULL, NULL);
+	if (op) {
+		op->vmid = gc->vmid;
+		finish(gc, op);
+	}
+	err_say(&cancelled, -ECANCELED, "it goes on in the master");
+	guest_op_fail_all(gc, &cancelled);
+}

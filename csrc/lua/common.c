@@ -1,0 +1,17 @@
+/* lua/common - see lua/common.h */
+#include "lua/common.h"
+
+#include <lauxlib.h>
+
+int lua_fail(lua_State *L, const struct err *err)
+{
+	lua_pushnil(L);
+	lua_pushfstring(L, "%s: %s", err_name(err->code), err->text);
+	lua_pushstring(L, err_name(err->code));
+	return 3;
+}
+
+struct gc *lua_check_core(lua_State *L, int index)
+{
+	return *(struct gc **)luaL_checkudata(L, index, LUA_CORE);
+}

@@ -1,0 +1,456 @@
+/*
+ * lua/core - the Lua module gridcentric.core: struct gc as an object
+ *
+ * Lua's share of the work is in lua/gridcentric/platform/async.lua, which watches
+ * core:fd() and calls core:turn() and core:next(). No Lua reference is stored
+ * here. A process is one domain, so there is one core in it.
+ */
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/setting.h"
+#include "gridcentric/gc-guest.h"
+#include "guest/agent.h"
+#include "guest/call.h"
+#include "guest/guest.h"
+#include "guest/launch.h"
+#include "guest/op.h"
+#include "lua/common.h"
+#include "lua/event.h"
+#include "lua/proxy.h"
+#include "lua/session.h"
+#include "wire/control.h"
+
+static const char *const roles[] = { "inside", "outside", "domain", NULL };
+
+/* Outlives the Lua state: it is needed once more at the process's end. */
+static struct gc *the_core;
+
+static void at_exit(void)
+{
+	gc_bye(the_core, setting_grace_ms());
+}
+
+/* core.open{ role =, name =, luv = path of luv's shared object } -> core */
+static int core_open(lua_State *L)
+{
+	const char *name, *luv;
+	struct err err = { 0 };
+	struct gc **box;
+	int role;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	lua_getfield(L, 1, "role");
+	role = luaL_checkoption(L, 2, "inside", roles);
+	lua_getfield(L, 1, "name");
+	name = luaL_optstring(L, 3, "program");
+	lua_getfield(L, 1, "luv");
+	luv = luaL_optstring(L, 4, NULL);
+	if (the_core)
+		return luaL_error(L, "the core is open already");
+	box = lua_newuserdatauv(L, sizeof *box, 0);
+	*box = calloc(1, sizeof **box);
+	if (!*box)
+		return luaL_error(L, "not enough memory");
+	if (gc_open(*box, (enum wire_role)role, name, &err)) {
+		free(*box);
+		return lua_fail(L, &err);
+	}
+	luaL_setmetatable(L, LUA_CORE);
+	the_core = *box;
+	atexit(at_exit);
+	if (luv)
+		the_core->uv = repair_uv_open(luv, L, &the_core->uv_fault);
+	return 1;
+}
+
+/* core:fd() -> descriptor that is readable when core:turn() has work */
+static int core_fd(lua_State *L)
+{
+	lua_pushinteger(L, lua_check_core(L, 1)->loop.epfd);
+	return 1;
+}
+
+/* core:turn() -> true, or nil, err, code. The process may be another after. */
+static int core_turn(lua_State *L)
+{
+	int code = guest_turn(lua_check_core(L, 1), 0);
+	struct err err;
+
+	if (code < 0) {
+		err_set(&err, code, "event loop");
+		return lua_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* core:next() -> nothing, or a completion: lua/event.c, lua/proxy.c */
+static int core_next(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	struct completion *completion = loop_next(&gc->loop);
+	int n;
+
+	if (!completion)
+		return 0;
+	if (completion->kind >= GUEST_KINDS)
+		return lua_proxy_push_event(L, completion);
+	n = lua_event_push(L, completion);
+	guest_free(completion);
+	return n;
+}
+
+static int core_vmid(lua_State *L)
+{
+	lua_pushinteger(L, lua_check_core(L, 1)->vmid);
+	return 1;
+}
+
+/*
+ * core:role() -> "inside", "outside" or "domain". The master of VMs that scales
+ * itself is to the agent a domain like others, but to its program what it is.
+ */
+static int core_role(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	int is_master = gc->agent.may_watch && gc->vmid == 0;
+
+	lua_pushstring(L, roles[is_master ? ROLE_INSIDE : gc->role]);
+	return 1;
+}
+
+/* core:address() -> the clone's own address, or nil in a master */
+static int core_address(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+
+	if (!gc->address[0])
+		return 0;
+	lua_pushstring(L, gc->address);
+	return 1;
+}
+
+/* ---- operations: -> number, or nil, err, code -------------------------- */
+
+static int started(lua_State *L, int64_t op, const struct err *err)
+{
+	if (op < 0)
+		return lua_fail(L, err);
+	lua_pushinteger(L, op);
+	return 1;
+}
+
+static int check_int(lua_State *L, int index)
+{
+	lua_Integer value = luaL_checkinteger(L, index);
+
+	luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, index,
+		      "out of range");
+	return (int)value;
+}
+
+static int core_request_ticket(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	int maxcpus = check_int(L, 2), minvms = check_int(L, 3);
+	int mincpuspervm = check_int(L, 4), timeout_ms = check_int(L, 5);
+	struct err err = { 0 };
+
+	return started(L,
+		       guest_request_ticket(gc, maxcpus, minvms, mincpuspervm,
+					    timeout_ms, &err),
+		       &err);
+}
+
+/* An operation on the ticket that is argument 2. */
+static int on_ticket(lua_State *L,
+		     int64_t (*call)(struct gc *, const char *, struct err *))
+{
+	struct gc *gc = lua_check_core(L, 1);
+	const char *ticket = luaL_checkstring(L, 2);
+	struct err err = { 0 };
+
+	return started(L, call(gc, ticket, &err), &err);
+}
+
+static int core_ticket_info(lua_State *L)
+{
+	return on_ticket(L, guest_ticket_info);
+}
+
+static int core_release_ticket(lua_State *L)
+{
+	return on_ticket(L, guest_release_ticket);
+}
+
+static int core_clone(lua_State *L)
+{
+	return on_ticket(L, guest_clone);
+}
+
+static int core_list_domains(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	struct err err = { 0 };
+
+	return started(L, guest_list_domains(gc, &err), &err);
+}
+
+static int core_kill(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	int vmid = check_int(L, 2);
+	struct err err = { 0 };
+
+	return started(L, guest_kill(gc, vmid, &err), &err);
+}
+
+/* core:start(port, dir, {program, argument, ...}); owners only */
+static int core_start(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	int port = check_int(L, 2);
+	const char *dir = luaL_checkstring(L, 3);
+	struct err err = { 0 };
+	const char **argv;
+	int64_t op;
+	int i, n;
+
+	luaL_checktype(L, 4, LUA_TTABLE);
+	n = (int)luaL_len(L, 4);
+	luaL_argcheck(L, n > 0 && n <= 1000, 4, "a program and its arguments");
+	argv = lua_newuserdatauv(L, (size_t)n * sizeof *argv, 0);
+	luaL_checkstack(L, n, "arguments");
+	for (i = 0; i < n; i++) {
+		lua_rawgeti(L, 4, i + 1); /* stays: argv points to it */
+		argv[i] = luaL_checkstring(L, -1);
+	}
+	op = guest_start(gc, port, dir, argv, n, &err);
+	return started(L, op, &err);
+}
+
+static int int_field(lua_State *L, int index, const char *key)
+{
+	lua_getfield(L, index, key);
+	return check_int(L, -1);
+}
+
+/* A text stays on the stack, so that its pointer is good. */
+static const char *text_field(lua_State *L, int index, const char *key)
+{
+	lua_getfield(L, index, key);
+	return luaL_checkstring(L, -1);
+}
+
+/* core:start_vm(port, {image = path, memory = MiB, cpus =, accel =, network =,
+ * has_lan = whether it clones itself, spare = clones kept half made (0)});
+ * owners only */
+static int core_start_vm(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	int port = check_int(L, 2);
+	struct err err = { 0 };
+	struct guest_vm vm;
+
+	luaL_checktype(L, 3, LUA_TTABLE);
+	lua_settop(L, 3);
+	vm.image = text_field(L, 3, "image");
+	vm.memory = int_field(L, 3, "memory");
+	vm.cpus = int_field(L, 3, "cpus");
+	vm.accel = text_field(L, 3, "accel");
+	vm.network = text_field(L, 3, "network");
+	lua_getfield(L, 3, "spare");
+	vm.spare = lua_isnil(L, -1) ? 0 : check_int(L, -1);
+	lua_getfield(L, 3, "has_lan");
+	vm.has_lan = lua_toboolean(L, -1);
+	return started(L, guest_start_vm(gc, port, &vm, &err), &err);
+}
+
+/* core:stop(vmid, grace_ms); owners only */
+static int core_stop(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	int vmid = check_int(L, 2), grace_ms = check_int(L, 3);
+	struct err err = { 0 };
+
+	return started(L, guest_stop(gc, vmid, grace_ms, &err), &err);
+}
+
+/* ---- one-way ----------------------------------------------------------- */
+
+/* core:record(what, vmid, text, json): an event for the ledger */
+static int core_record(lua_State *L)
+{
+	guest_record(lua_check_core(L, 1), luaL_checkstring(L, 2),
+		     check_int(L, 3), luaL_optstring(L, 4, ""),
+		     luaL_optstring(L, 5, ""));
+	return 0;
+}
+
+/* core:report(json): what status shows of the controller */
+static int core_report(lua_State *L)
+{
+	guest_report(lua_check_core(L, 1), luaL_checkstring(L, 2));
+	return 0;
+}
+
+/* core:watch(): this program scales itself; where it is in a VM, it is to be
+ * told of what becomes of its clones. Elsewhere it is told in any case. */
+static int core_watch(lua_State *L)
+{
+	guest_agent_watch(lua_check_core(L, 1));
+	return 0;
+}
+
+/* core:metric(name, value) -> true, or nil, err, code */
+static int core_metric(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	lua_Number value = luaL_checknumber(L, 3);
+	struct err err = { 0 };
+
+	if (guest_metric(gc, name, value, &err))
+		return lua_fail(L, &err);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* core:answer(op, ok, text): to a "command" */
+static int core_answer(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	lua_Integer op = luaL_checkinteger(L, 2);
+
+	luaL_checkany(L, 3);
+	guest_answer(gc, op, lua_toboolean(L, 3) ? 0 : -1,
+		     luaL_checkstring(L, 4));
+	return 0;
+}
+
+/* core:bye(grace_ms) -> whether there is an engine: a normal end; it ends all,
+ * then itself */
+static int core_bye(lua_State *L)
+{
+	lua_pushboolean(L, gc_bye(lua_check_core(L, 1), check_int(L, 2)));
+	return 1;
+}
+
+/* ---- functions of the module ------------------------------------------- */
+
+/* core.agent_path() -> path of the socket of this VM's agent; nil: no VM */
+static int agent_path(lua_State *L)
+{
+	lua_pushstring(L, guest_agent_path());
+	return 1;
+}
+
+/* core.engine_path() -> path, or nil, err, code */
+static int engine_path(lua_State *L)
+{
+	struct err err = { 0 };
+	char path[PATH_MAX];
+
+	if (launch_path(path, sizeof path, &err))
+		return lua_fail(L, &err);
+	lua_pushstring(L, path);
+	return 1;
+}
+
+/*
+ * core.control(socket path, json or nil, timeout_ms) -> an engine's state
+ * {name=, cpus=, free=, report=, domains=}, or with json the answer's text; or
+ * nil, err, code. Blocks: for command lines.
+ */
+static int ask(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	const char *json = luaL_optstring(L, 2, NULL);
+	int timeout_ms = check_int(L, 3);
+	struct control_answer answer;
+	struct wire_str text;
+	struct err err = { 0 };
+
+	if (control_ask(path, json, timeout_ms, &answer, &err))
+		return lua_fail(L, &err);
+	if (answer.msg.type == WIRE_STATE) {
+		lua_event_state(L, &answer.msg);
+		free(answer.frame);
+		return 1;
+	}
+	err.code = (int)wire_int(&answer.msg);
+	if (err.code) {
+		lua_pushnil(L);
+		lua_pushfstring(L, "%s: ", err_name(err.code));
+	}
+	text = wire_str(&answer.msg);
+	lua_pushlstring(L, text.p, text.len);
+	free(answer.frame);
+	if (!err.code)
+		return 1;
+	lua_concat(L, 2);
+	lua_pushstring(L, err_name(err.code));
+	return 3;
+}
+
+/* core.random() -> an integer of 64 random bits of the kernel */
+static int random_integer(lua_State *L)
+{
+	lua_Integer value = 0;
+
+	if (getrandom(&value, sizeof value, 0) != sizeof value)
+		return luaL_error(L, "getrandom failed");
+	lua_pushinteger(L, value);
+	return 1;
+}
+
+static const luaL_Reg methods[] = {
+	{ "fd", core_fd },
+	{ "turn", core_turn },
+	{ "next", core_next },
+	{ "vmid", core_vmid },
+	{ "role", core_role },
+	{ "address", core_address },
+	{ "request_ticket", core_request_ticket },
+	{ "ticket_info", core_ticket_info },
+	{ "release_ticket", core_release_ticket },
+	{ "clone", core_clone },
+	{ "list_domains", core_list_domains },
+	{ "kill", core_kill },
+	{ "start", core_start },
+	{ "start_vm", core_start_vm },
+	{ "stop", core_stop },
+	{ "record", core_record },
+	{ "report", core_report },
+	{ "watch", core_watch },
+	{ "metric", core_metric },
+	{ "answer", core_answer },
+	{ "bye", core_bye },
+	{ NULL, NULL },
+};
+
+static const luaL_Reg functions[] = {
+	{ "open", core_open },	      { "engine_path", engine_path },
+	{ "agent_path", agent_path }, { "control", ask },
+	{ "random", random_integer }, { NULL, NULL },
+};
+
+GC_API int luaopen_gridcentric_core(lua_State *L);
+
+int luaopen_gridcentric_core(lua_State *L)
+{
+	if (luaL_newmetatable(L, LUA_CORE)) {
+		luaL_newlib(L, methods);
+		lua_setfield(L, -2, "__index");
+	}
+	lua_pop(L, 1);
+	luaL_newlib(L, functions);
+	lua_session_open(L);
+	lua_proxy_open(L);
+	return 1;
+}

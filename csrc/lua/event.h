@@ -1,0 +1,17 @@
+/* lua/event - see lua/event.c */
+#ifndef GC_LUA_EVENT_H
+#define GC_LUA_EVENT_H
+
+#include <lua.h>
+
+#include "guest/gc.h"
+
+/* Pushes what a completion of a guest kind tells: its kind's name, then
+ * values. Returns how many. Does not free it. */
+int lua_event_push(lua_State *L, struct completion *completion);
+
+/* Pushes an engine's STATE, the fields behind its op: {name=, cpus=, free=,
+ * report=, domains=}. */
+void lua_event_state(lua_State *L, struct wire_msg *msg);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * ram_track - preloaded into the QEMU of a VM that clones are made from: has
+ * the kernel tell which pages of its RAM are written
+ *
+ * The RAM is the file that is open as descriptor GRIDCENTRIC_TRACK_FD names;
+ * when QEMU maps it shared, the mapping is registered for asynchronous write
+ * protection (userfaultfd, Linux 6.7): whoever may look into the process can
+ * then ask for the pages written since he asked last (PAGEMAP_SCAN, see
+ * csrc/engine/vm/ram_written.h). A write to a page that is protected costs one
+ * short fault, in the kernel alone.
+ *
+ * It works without rights, also for writes by the kernel and by KVM. Where the
+ * kernel does not know this, nothing happens, and the engine compares pages.
+ */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* of Linux 6.4 and 6.7, which Debian 12's headers do not have */
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
+
+typedef void *map_function(void *, size_t, int, int, int, off_t);
+
+static int is_ram(int fd)
+{
+	const char *given = getenv("GRIDCENTRIC_TRACK_FD");
+	struct stat ram, st;
+
+	return given && fd >= 0 && fstat(atoi(given), &ram) == 0 &&
+	       fstat(fd, &st) == 0 && st.st_dev == ram.st_dev &&
+	       st.st_ino == ram.st_ino;
+}
+
+/* The descriptor stays open: with it the protection would go. */
+static void track(void *start, size_t len)
+{
+	struct uffdio_api api = { .api = UFFD_API,
+				  .features = UFFD_FEATURE_WP_ASYNC |
+					      UFFD_FEATURE_WP_UNPOPULATED |
+					      UFFD_FEATURE_WP_HUGETLBFS_SHMEM };
+	struct uffdio_register range = { .range = { (uintptr_t)start, len },
+					 .mode = UFFDIO_REGISTER_MODE_WP };
+	int fd = (int)syscall(SYS_userfaultfd,
+			      O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+
+	if (fd < 0)
+		return;
+	if (ioctl(fd, UFFDIO_API, &api) < 0 ||
+	    ioctl(fd, UFFDIO_REGISTER, &range) < 0)
+		close(fd);
+}
+
+static void *map(const char *name, void *start, size_t len, int protection,
+		 int flags, int fd, off_t offset)
+{
+	map_function *next = (map_function *)dlsym(RTLD_NEXT, name);
+	void *at = next(start, len, protection, flags, fd, offset);
+
+	if (at != MAP_FAILED && flags & MAP_SHARED && is_ram(fd))
+		track(at, len);
+	return at;
+}
+
+__attribute__((visibility("default"))) void *
+mmap(void *start, size_t len, int protection, int flags, int fd, off_t offset)
+{
+	return map("mmap", start, len, protection, flags, fd, offset);
+}
+
+__attribute__((visibility("default"))) void *
+mmap64(void *start, size_t len, int protection, int flags, int fd, off_t offset)
+{
+	return map("mmap64", start, len, protection, flags, fd, offset);
+}

@@ -1,0 +1,53 @@
+-- What a policy would make of some loads: for `gcscale check`. Pure.
+
+local plan = require "gridcentric.plan"
+local policy = require "gridcentric.config.load"
+
+local check = {}
+
+local LOADS = { 0, 1, 2, 5, 10 } -- users; the last one is limits.sessions
+
+---@class gridcentric.CheckRow
+---@field sessions integer
+---@field desired integer? nil: the policy fails
+---@field wanted integer?
+---@field reason string, or what is wrong
+---@field limit string?
+
+-- So many users, each with a connection and a request a second, before a service without clones.
+-- What only clones can show is not known.
+local function sample_of(n, now)
+	return {
+		sessions = n, connections = n, held = n, clones = 0, coming = 0, denied = 0, time = now,
+		requests = n, errors = 0, latency = { p50 = 0, p95 = 0, p99 = 0 }, my = {},
+	}
+end
+
+local function nobody() return {} end
+
+local function row_of(p, n, now)
+	local desired, reason = policy.decide(p, now, sample_of(n, now), {}, p.clones.min)
+	if not desired then return { sessions = n, reason = reason } end
+	local actions = plan.step(plan.new(plan.options(p)), now, desired,
+		{ ready = 0, planned = 0, starting = 0, can_clone = true, victims = nobody })
+	return {
+		sessions = n, desired = desired, wanted = actions.wanted, reason = reason, limit = actions.limit,
+	}
+end
+
+---@param p gridcentric.Policy
+---@param now number seconds since 1970
+---@return gridcentric.CheckRow[] rows each of a service that has just begun
+---@return boolean ok whether the policy did not fail
+function check.rows(p, now)
+	local rows, ok = {}, true
+	local loads = table.move(LOADS, 1, #LOADS, 1, {})
+	loads[#loads + 1] = p.limits.sessions
+	for i, n in ipairs(loads) do
+		rows[i] = row_of(p, n, now)
+		ok = ok and rows[i].desired ~= nil
+	end
+	return rows, ok
+end
+
+return check

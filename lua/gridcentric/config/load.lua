@@ -1,0 +1,235 @@
+-- Policy files: read, checked, asked.
+--
+--	return {
+--		listen = "127.0.0.1:8080",
+--		app = { script = "server.lua" },
+--		clones = { max = 16 },
+--		scale = ratio { metric = "sessions", per_clone = 2 },
+--	}
+--
+-- The file is Lua and is executed, with the standard library and the ready policies as globals. Its
+-- heart is `scale`, a pure function (now, sample, state) -> desired number of clones, reason.
+
+local uv = require "luv"
+local app = require "gridcentric.config.app"
+local combine = require "gridcentric.policy.combine"
+local guard = require "gridcentric.util.guard"
+local keys = require "gridcentric.config.keys"
+local options = require "gridcentric.util.options"
+local route = require "gridcentric.route"
+local service_name = require "gridcentric.util.service_name"
+
+local policy = {}
+
+-- What a policy file says, gridcentric.PolicyFile, is described in meta/policy.lua.
+
+---@class gridcentric.App
+---@field script string? absolute; of backend "fork"
+---@field args string[]?
+---@field image string? absolute; of backend "qemu", as what follows
+---@field memory integer? MiB
+---@field cpus integer?
+---@field accel "auto"|"kvm"|"tcg"|nil
+---@field network "user"|"tap"|nil
+---@field spare integer?
+---@field port integer? none: a free one
+---@field start_timeout number seconds
+---@field dir string the policy file's folder, in which the program runs
+
+---A policy as it is used: a policy file's table with all defaults filled in.
+---@class gridcentric.Policy
+---@field name string
+---@field path string? of the file
+---@field listen gridcentric.Address
+---@field app gridcentric.App? none inside
+---@field backend "fork"|"qemu"|nil none inside
+---@field clones { min: integer, max: integer }
+---@field scale gridcentric.Scale
+---@field plan { tolerance: number, up: gridcentric.Direction, down: gridcentric.Direction }
+---@field route gridcentric.Route
+---@field health gridcentric.HealthOptions?
+---@field drain boolean
+---@field victim "fewest"|gridcentric.Victim
+---@field on_clone? fun(vmid: integer)
+---@field on_event? fun(event: gridcentric.Event)
+---@field watch boolean? not inside
+---@field shadow gridcentric.Policy? that is only asked
+---@field is_dry_run boolean? the shadow is the policy itself, see dry_run.lua
+---@field mode "http"|"tcp"
+---@field sticky "cookie"|"source"|false
+---@field session_timeout number
+---@field cookieless_timeout number
+---@field held { max: integer, timeout: number, status: integer, text: string? }
+---@field drain_timeout number
+---@field stop_timeout number
+---@field limits gridcentric.LimitKeys
+---@field metrics table<string, gridcentric.MetricOptions>
+---@field on_missing "hold"|"min"|"max"|gridcentric.Scale
+---@field admin gridcentric.AdminAddress?
+
+-- What a policy file finds as globals.
+local READY = {
+	-- policies
+	budget = require "gridcentric.policy.budget",
+	ratio = require "gridcentric.policy.ratio",
+	rules = require "gridcentric.policy.rules",
+	schedule = require "gridcentric.policy.schedule",
+	step = require "gridcentric.policy.step",
+	target = require "gridcentric.policy.target",
+	-- combinators
+	clamp = require "gridcentric.policy.clamp",
+	during = require "gridcentric.policy.during",
+	first_of = require "gridcentric.policy.first_of",
+	max_of = require "gridcentric.policy.max_of",
+	min_of = require "gridcentric.policy.min_of",
+}
+
+-- What no single key's type can see. Fills in what depends on other keys.
+local function check_together(p)
+	for name, ready in pairs(READY) do
+		if p.scale == ready then return nil, ("scale: options are missing: %s { ... }"):format(name) end
+	end
+	if p.clones.min > p.clones.max then
+		return nil, ("clones: min is %d, but max %d"):format(p.clones.min, p.clones.max)
+	end
+	if p.mode == "tcp" and p.sticky == "cookie" then
+		return nil, 'sticky: there are no cookies in tcp mode ("source" or false expected)'
+	end
+	if p.mode == "tcp" and p.route.per_request then
+		return nil, 'route: there are no requests in tcp mode (hash { by = "source" } expected)'
+	end
+	if p.sticky == nil then p.sticky = p.mode == "http" and "cookie" end
+	return p
+end
+
+---Checks the table of a policy.
+---@param given table
+---@param schema? gridcentric.Schema one of keys.lua (FILE)
+---@return gridcentric.Policy?
+---@return string? err
+function policy.check(given, schema)
+	local p, err = options.check(schema or keys.FILE, given)
+	if not p then return nil, err end
+	if p.app then p.app, err = app.check(p.backend, p.app, given.app) end
+	if err then return nil, err end
+	return check_together(p)
+end
+
+-- "policy.lua" says little where each program has one: its folder says more.
+local function default_name(path)
+	local folder, base = path:match("([^/]*)/([^/]*)$")
+	local name = base:gsub("%.lua$", "")
+	if name == "policy" and folder ~= "" then name = folder end
+	return service_name(name)
+end
+
+local function is_readable(path)
+	local file, err = io.open(path)
+	if not file then return nil, err end
+	local _, why = file:read(0) -- a folder can be opened
+	file:close()
+	return not why, why and ("%s: %s"):format(path, why)
+end
+
+-- Runs the chunk; one that would run an event loop of its own is a program and no policy.
+local function call(chunk, path)
+	local run_loop = uv.run
+	function uv.run()
+		error(("%s: this is a program, not a policy file: name it there, app = { script = %q }"):format(
+			path, path:match "[^/]*$"), 0)
+	end
+	local done, value = xpcall(chunk, guard.text)
+	uv.run = run_loop
+	return done, value
+end
+
+local function run(path)
+	local ok, err = is_readable(path)
+	if not ok then return nil, err end
+	local env = setmetatable({}, { __index = _G })
+	for name, ready in pairs(READY) do env[name] = ready end
+	for name, ready in pairs(route.READY) do env[name] = ready end
+	local chunk, syntax_err = loadfile(path, "t", env)
+	if not chunk then return nil, syntax_err end
+	local done, value = call(chunk, path)
+	if not done then return nil, value end
+	if type(value) ~= "table" then
+		return nil, ("%s: a policy file ends with return { ... }"):format(path)
+	end
+	return value
+end
+
+-- A name in a policy file is seen from its folder.
+local function from_folder(dir, name)
+	return name:find "^/" and name or dir .. "/" .. name
+end
+
+-- A shadow has none: none is returned.
+local function load_shadow(p, is_shadow)
+	if is_shadow then return nil end
+	return policy.load(from_folder(p.app.dir, p.shadow), true)
+end
+
+---Reads and runs a policy file, and that of its shadow.
+---@param path string
+---@param is_shadow? boolean its own shadow is passed over
+---@return gridcentric.Policy?
+---@return string? err with the file, and the line if there is one
+function policy.load(path, is_shadow)
+	local given, err = run(path)
+	if not given then return nil, err end
+	local p, wrong = policy.check(given)
+	if not p then return nil, ("%s: %s"):format(path, wrong) end
+	p.path = assert(uv.fs_realpath(path))
+	p.name = p.name or default_name(p.path)
+	p.app.dir = p.path:match("^(.*)/")
+	local key = app.file_key(p.backend)
+	p.app[key] = from_folder(p.app.dir, p.app[key])
+	local ok, missing = is_readable(p.app[key])
+	if not ok then return nil, ("%s: app: %s: %s"):format(path, key, missing) end
+	if p.shadow then p.shadow, err = load_shadow(p, is_shadow) end
+	if err then return nil, err end
+	return p
+end
+
+-- What is wanted where scale lacks a metric.
+local function substitute(p, now, sample, state, last, is_early)
+	if is_early or p.on_missing == "hold" then return last end
+	if type(p.on_missing) == "string" then return p.clones[p.on_missing] end
+	return p.on_missing(now, sample, state)
+end
+
+local function check_desired(desired, key, fn)
+	if combine.is_number_of_clones(desired) then return math.ceil(desired) end
+	error(("%s: %s returned %s, not a number of clones"):format(
+		guard.place(fn), key, tostring(desired)), 0)
+end
+
+local function ask(p, now, sample, state, last, is_early)
+	local desired, reason, code = p.scale(now, sample, state)
+	reason = reason and tostring(reason)
+	local missing = desired == nil and code == "MISSING" and (reason or "a metric is missing") or nil
+	if missing then desired = substitute(p, now, sample, state, last, is_early) end
+	if desired == nil then return last, reason or "no opinion", missing end
+	local key = missing and "on_missing" or "scale"
+	return check_desired(desired, key, p[key]), reason or "", missing
+end
+
+---Asks the policy. Never raises.
+---@param p gridcentric.Policy
+---@param now number seconds
+---@param sample gridcentric.Sample
+---@param state table the policy's own
+---@param last number what was desired so far, and is further if the policy has no opinion
+---@param is_early? boolean what is missing may just not have been measured yet: nothing changes
+---@return integer? desired
+---@return string reason or, without desired, what is wrong with the policy
+---@return string? missing the metric that the policy lacked, in words: on_missing has decided
+function policy.decide(p, now, sample, state, last, is_early)
+	local ok, desired, reason, missing =
+		xpcall(ask, guard.text, p, now, sample, state, last, is_early)
+	if not ok then return nil, desired end
+	return desired, reason, missing
+end
+
+return policy

@@ -1,0 +1,458 @@
+-- limit: 240 s
+-- The documents say what is there: each public name has its place in a man page,
+-- pages render without a warning, and what is shown as an example runs.
+--
+-- An example is a block behind a mark: `.\" example: KIND` in a man page,
+-- `<!-- example: KIND -->` in README.md. The kinds are those of `runners` below.
+
+local async = require "spec.support.async"
+local compile = require "gridcentric.policy.rules.compile"
+local history = require "gridcentric.policy.rules.history"
+local json = require "dkjson"
+local keys = require "gridcentric.config.keys"
+local metric = require "gridcentric.policy.metric"
+local paths = require "spec.support.paths"
+local policy = require "gridcentric.config.load"
+local rules = require "gridcentric.policy.rules"
+local samples = require "spec.support.policy"
+local schema = require "spec.support.schema"
+local units = require "gridcentric.util.units"
+local uv = require "luv"
+
+local PAGES = { "gcscale.1", "gcscale-policy.5", "gridcentric.3", "gridcentric.7" }
+
+local function read(path)
+	local file = assert(io.open(paths.root .. "/" .. path, "rb"))
+	local text = file:read("a")
+	file:close()
+	return text
+end
+
+local function write(path, text)
+	local file = assert(io.open(path, "wb"))
+	file:write(text)
+	file:close()
+end
+
+local function output(command, ...)
+	local pipe = assert(io.popen(("cd '%s' && %s"):format(paths.root, command:format(...))))
+	local text = pipe:read("a")
+	pipe:close()
+	return text
+end
+
+assert(output("command -v mandoc") ~= "", "mandoc is missing: make deps-test")
+
+-- A page as one reads it: without fonts, and with lines that do not end.
+local function rendered(page)
+	local text = output("mandoc -T ascii -O width=1000 man/%s", page)
+	return (text:gsub("[^\n]\b", ""):gsub("[ \t]+", " "))
+end
+
+local page_text = setmetatable({}, { __index = function(cache, page)
+	cache[page] = rendered(page)
+	return cache[page]
+end })
+
+local function is_word_in(text, word)
+	return text:find("%f[%-%w_]" .. word:gsub("%p", "%%%0") .. "%f[^%w_]") ~= nil
+end
+
+-- That all words stand in one of the pages; names all that do not.
+local function assert_documented(words, ...)
+	assert(#words > 0, "nothing found to look for")
+	local missing = {}
+	for _, word in ipairs(words) do
+		local found = false
+		for _, page in ipairs { ... } do found = found or is_word_in(page_text[page], word) end
+		if not found then missing[#missing + 1] = word end
+	end
+	assert(#missing == 0, ("not in %s: %s"):format(table.concat({ ... }, ", "),
+		table.concat(missing, ", ")))
+end
+
+-- All that a pattern catches in the files of some folders.
+local function grep(pattern, find_arguments)
+	local found, seen = {}, {}
+	for file in output("find %s", find_arguments):gmatch("[^\n]+") do
+		for word in read(file):gmatch(pattern) do
+			if not seen[word] then found[#found + 1] = word end
+			seen[word] = true
+		end
+	end
+	return found
+end
+
+local function names_of(t, prefix)
+	local names = {}
+	for name in pairs(t) do names[#names + 1] = (prefix or "") .. name end
+	table.sort(names)
+	return names
+end
+
+-- What stands under a heading of a page, up to the next one of its kind; as it is in the file.
+local function section(page, kind, heading)
+	local source = read("man/" .. page) .. "\n.Sh "
+	local start = source:find(("\n.%s %s"):format(kind, heading), 1, true)
+	assert(start, ("%s has no %s"):format(page, heading))
+	local rest = source:sub(start + 1)
+	return rest:sub(1, math.min(rest:find("\n.Sh ", 1, true), rest:find("\n.Ss ", 1, true) or #rest))
+end
+
+describe("the manual #lint", function()
+	for _, page in ipairs(PAGES) do
+		it(page .. " renders without a warning", function()
+			local found = {}
+			for line in output("mandoc -T lint man/%s 2>/dev/null", page):gmatch("[^\n]+") do
+				-- looks for installed pages only: see the next spec
+				if not line:find("referenced manual not found", 1, true) then found[#found + 1] = line end
+			end
+			assert.same({}, found)
+		end)
+	end
+
+	it("refers to pages that exist", function()
+		local system = { ["fork.2"] = true, ["flock.2"] = true }
+		for _, page in ipairs(PAGES) do
+			for name, number in read("man/" .. page):gmatch("%.Xr (%S+) (%d)") do
+				local file = name .. "." .. number
+				assert(system[file] or uv.fs_stat(paths.root .. "/man/" .. file), page .. ": " .. file)
+			end
+		end
+	end)
+
+	it("has all of the guest API in Lua", function()
+		local gc = require "gridcentric"
+		assert_documented(names_of(gc, "gc."), "gridcentric.3")
+	end)
+
+	it("has all of autoscale, its options and defaults", function()
+		local autoscale = require "gridcentric.autoscale"
+		assert_documented(names_of(autoscale, "autoscale."), "gridcentric.3")
+		local options = assert(schema.options_of(autoscale.setup))
+		assert_documented(names_of(options), "gridcentric.3")
+		for name, entry in pairs(options) do
+			if entry.default ~= nil and not keys.SHARED[name] then
+				local shown = (" %s (%s)"):format(name, entry.default)
+				assert(page_text["gridcentric.3"]:find(shown, 1, true), shown)
+			end
+		end
+	end)
+
+	it("has all of gc-guest.h", function()
+		local header = "csrc/gridcentric/gc-guest.h"
+		assert_documented(grep("GC_API [^;]-(gc_[%w_]+)%(", header), "gridcentric.3")
+		assert_documented(grep("%f[%w_](GC_[TD]%u+_%u+)", header), "gridcentric.3")
+		assert_documented(grep("}%s*(gc_[%w_]+_t);", header), "gridcentric.3")
+		assert_documented(grep("\n\t[%w_ ]- ([%w]+)%[?%d*%]?;", header), "gridcentric.3")
+	end)
+
+	it("has all names of errors and statuses", function()
+		assert_documented(grep("X%(%d+, (GC_E%u+),", "csrc/base/err.h"), "gridcentric.3")
+		assert_documented(grep('return "(%l+)"', "csrc/wire/ticket_status.c"),
+			"gridcentric.3")
+	end)
+
+	it("has all commands and options of gcscale", function()
+		local general = output("'%s' --help", paths.gcscale)
+		local commands = {}
+		for command in general:match("Commands:\n(.-)\n\n"):gmatch("\n? +([%l-]+)  ") do
+			commands[#commands + 1] = command
+		end
+		assert_documented(commands, "gcscale.1")
+		local options = {}
+		for _, command in ipairs { "", "image build", "image check", table.unpack(commands) } do
+			local help = output("'%s' %s --help", paths.gcscale, command)
+			for option in help:match("Options:\n(.*)"):gmatch("%f[%S](%-[%-%l]+)") do
+				options[#options + 1] = option
+			end
+		end
+		assert_documented(options, "gcscale.1")
+	end)
+
+	it("has all exit statuses and events of gcscale", function()
+		for name, status in pairs(require "gridcentric.cli.exit") do
+			if math.type(status) == "integer" then
+				assert(read("man/gcscale.1"):find(("\n.It %d\n"):format(status), 1, true), name)
+			end
+		end
+		local events = grep('%f[%w]event%("(%l+)"', "lua -name '*.lua'")
+		for _, event in ipairs(events) do
+			assert(read("man/gcscale.1"):find(("\n.It Cm %s\n"):format(event), 1, true), event)
+		end
+	end)
+
+	it("has all that status tells as JSON", function()
+		local sources = "lua/gridcentric/controller/report.lua lua/gridcentric/cli/engines.lua"
+		assert_documented(grep("%-%-%-@field ([%l_]+)", sources), "gcscale.1")
+	end)
+
+	it("has all keys of a policy file with their defaults", function()
+		local text = page_text["gcscale-policy.5"]
+		schema.each_key(keys.FILE, "", function(name, entry)
+			local item = text:match(("\n (%s = [^\n]*%%([^\n()]*%%))\n"):format(name:gsub("%p", "%%%0")))
+			assert(item, "no item for " .. name)
+			local default = entry.default
+			if type(default) == "table" or type(default) == "function" or default == nil then return end
+			assert(item:find(("(%s)"):format(default), 1, true), ("%s, but: %s"):format(default, item))
+		end)
+	end)
+
+	it("says of all keys and globals of a policy file where they are explained", function()
+		local page = "gcscale-policy.5"
+		local source = read("man/" .. page)
+		for heading, wanted in pairs {
+			["The keys, and where they are explained"] = keys.FILE,
+			["What a policy file finds as globals"] = schema.globals(),
+		} do
+			local listed = {}
+			local rows = section(page, "Ss", heading):gmatch "\n%.It Ic ([^\n]-) Ta [^\n]- Sx ([^\n]+)"
+			for row, place in rows do
+				local is_place = source:find("\n.Sh " .. place .. "\n", 1, true)
+					or source:find("\n.Ss " .. place .. "\n", 1, true)
+				assert(is_place, place)
+				for name in row:gmatch "[%l_]+" do listed[name] = true end
+			end
+			assert.same(names_of(wanted), names_of(listed))
+		end
+	end)
+
+	it("has all options of ready policies and routes with their defaults", function()
+		for name, fn in pairs(schema.globals()) do
+			local is_route = require("gridcentric.route").READY[name]
+			local options = not is_route and schema.options_of(fn) or {}
+			local text = next(options) and section("gcscale-policy.5", "Ss", name .. " {")
+			for option, entry in pairs(options) do
+				local item = ("\n%%.It Ic %s No = [^\n]*%%(([^\n()]*)%%)\n"):format(option)
+				local shown = assert(text:match(item), ("no item for %s of %s"):format(option, name))
+				local default = entry.required and "required" or entry.default
+				assert(default == nil or tostring(default) == shown, ("%s: %s"):format(option, shown))
+			end
+		end
+	end)
+
+	it("has all routes", function()
+		local text = section("gcscale-policy.5", "Sh", "ROUTES")
+		for _, name in ipairs(require("gridcentric.route").NAMES) do
+			assert(text:find(("\n.It Li \\(dq%s\\(dq\n"):format(name), 1, true), name)
+		end
+		for name, make in pairs(require("gridcentric.route").READY) do
+			assert(text:find(("\n.It Li %s { "):format(name), 1, true), name)
+			for option in pairs(schema.options_of(make)) do assert(is_word_in(text, option), option) end
+		end
+	end)
+
+	it("has all metrics that a policy can name, and their kinds", function()
+		local text = section("gcscale-policy.5", "Ss", "Metrics by name")
+		for name, entry in pairs(metric.KNOWN) do
+			assert(text:find(("\n.It Li %s Ta %s Ta "):format(name, entry.kind), 1, true), name)
+		end
+	end)
+
+	it("has all that a policy is given", function()
+		local metrics = read "lua/gridcentric/metrics/init.lua"
+		local sample = metrics:match "@class gridcentric.Sample\n(.-)\n\n"
+		local text = section("gcscale-policy.5", "Ss", "The sample")
+		for name in sample:gmatch "@field ([%l_]+)" do
+			assert(text:find(("\n.It Li %s\n"):format(name), 1, true), name)
+		end
+		local pool = read "lua/gridcentric/controller/pool.lua"
+		local clone = pool:match "@class gridcentric.Clone\n(.-)\n\n"
+		for row in section("gcscale-policy.5", "Sh", "ROUTES"):gmatch "\n%.It Li ([%l ,]+)\n" do
+			for name in row:gmatch "%l+" do assert(is_word_in(clone, name), name) end
+		end
+	end)
+
+	it("has all words, units and functions of rules", function()
+		local text = page_text["gcscale-policy.5"]:match "\nRULES\n(.-)\n%u%u"
+		local grammar = read "lua/gridcentric/policy/rules/grammar.lua"
+		for word in grammar:match('reserved in %("([%l ]+)"%)'):gmatch "%l+" do
+			assert(is_word_in(text, word), word)
+		end
+		for name in pairs(history.FUNCTIONS) do assert(is_word_in(text, name), name) end
+		for unit in pairs(units.ALL) do assert(unit == "%" or is_word_in(text, unit), unit) end
+		local binary = schema.upvalue(schema.upvalue(compile.node, "COMPILERS").binary, "BINARY")
+		for operator in pairs(binary) do assert(text:find(" " .. operator, 1, true), operator) end
+	end)
+
+	it("has all environment variables", function()
+		local sources = "csrc lua -name '*.[ch]' -o -name '*.lua'"
+		assert_documented(grep('"(GRIDCENTRIC_[%u_]+)"', sources), "gridcentric.3")
+		assert_documented(grep('env[%a]*%s*%(?"([%u_]+)"', sources), table.unpack(PAGES))
+		assert_documented(grep('"(GC_%u+)=', "csrc/base/hooks.c"), "gridcentric.7")
+	end)
+end)
+
+-- ---- examples ----------------------------------------------------------------
+
+-- All marked blocks: { kind =, text =, where = }.
+local function find_examples()
+	local found = {}
+	local function add(where, kind, text)
+		local number = #found + 1
+		found[number] = { kind = kind, text = text, where = ("%s, %s %d"):format(where, kind, number) }
+	end
+	for _, page in ipairs(PAGES) do
+		local source = read("man/" .. page)
+		for kind, text in source:gmatch('\n%.\\" example: (%l+)\n%.Bd [^\n]*\n(.-)%.Ed\n') do
+			add(page, kind, (text:gsub("\\e", "\\")))
+		end
+	end
+	for kind, text in read("README.md"):gmatch("\n<!%-%- example: (%l+) %-%->\n```%l+\n(.-)```\n") do
+		add("README.md", kind, text)
+	end
+	return found
+end
+
+local function example(kind)
+	for _, found in ipairs(find_examples()) do
+		if found.kind == kind and found.where:find("README", 1, true) then return found.text end
+	end
+	error("no example: " .. kind)
+end
+
+local runners = {}
+
+function runners.policy(t, text)
+	local dir = t.tmpdir()
+	for key, file in text:gmatch('(%l+) = "([^"]+)"') do
+		if key == "script" or key == "image" then write(dir .. "/" .. file, "") end
+	end
+	write(dir .. "/policy.lua", text)
+	local p = assert(policy.load(dir .. "/policy.lua"))
+	local state, desired = {}, 0
+	for now, n in ipairs { 0, 1, 100, 5, 0 } do
+		local sample = samples.sample { sessions = n, connections = n, clones = desired }
+		desired = assert(policy.decide(p, now, sample, state, desired))
+		assert(desired >= n / 100)
+	end
+end
+
+function runners.lua(t, text)
+	local script = t.tmpdir() .. "/example.lua"
+	write(script, text)
+	local process = t.spawn { "lua5.4", script }
+	assert.equal(0, process:wait(), process:describe())
+	assert.equal("", process.stderr)
+	assert.matches("%S", process.stdout)
+end
+
+function runners.c(t, text)
+	local dir = t.tmpdir()
+	write(dir .. "/program.c", text)
+	-- not csrc itself, which has an err.h of its own
+	assert(uv.fs_symlink(paths.root .. "/csrc/gridcentric", dir .. "/gridcentric"))
+	local compiler = t.spawn { "gcc", "-Wall", "-Wextra", "-Werror", "-o", dir .. "/program",
+		dir .. "/program.c", "-I" .. dir, paths.libgridcentric,
+		"-Wl,-rpath," .. paths.build .. "/lib" }
+	assert.equal(0, compiler:wait(60000), compiler:describe())
+	local process = t.spawn { dir .. "/program" }
+	assert.equal(0, process:wait(), process:describe())
+	assert.matches("still the master\n", process.stdout)
+	assert.matches("clone number 2\n", process.stdout)
+end
+
+-- Parsed; and what it names exists.
+function runners.shell(t, text)
+	local script = t.tmpdir() .. "/script"
+	write(script, text)
+	local shell = t.spawn { "sh", "-n", script }
+	assert.equal(0, shell:wait(), shell:describe())
+	local targets = read("Makefile"):match("\n%.PHONY:(.-[^\\])\n")
+	for _, start in ipairs { "\nmake ", "sudo make ", "%(make %-s " } do
+		for target in ("\n" .. text):gmatch(start .. "(%l+)") do
+			assert(is_word_in(targets, target), target)
+		end
+	end
+	for word in text:gmatch("%f[%w]gcscale ([%w/.-]+)") do
+		local is_command = is_word_in(output("'%s' --help", paths.gcscale), word)
+		assert(is_command or uv.fs_stat(paths.root .. "/" .. word), word)
+	end
+	for file in text:gmatch("[%w/-]+%.rockspec") do read(file) end
+end
+
+-- What is said of a rule: the text begins at the line that the message names.
+function runners.mistake(_, text)
+	local message, line, mark = text:match "^[^\n]-(rules: [^\n]*)\n([^\n]*)\n([^\n]*)\n$"
+	local before = ("\n"):rep(tonumber(message:match "line (%d+)") - 1)
+	local ok, err = pcall(rules, before .. line:sub(2))
+	assert.is_false(ok)
+	assert.equal(("%s\n%s\n%s"):format(message, line, mark), err:match "rules: .*")
+end
+
+function runners.json(_, text)
+	local value, _, err = json.decode(text)
+	assert(value, err)
+end
+
+-- It has a spec of its own below.
+function runners.server() end
+
+describe("the example in", function()
+	for _, found in ipairs(find_examples()) do
+		local tag = found.kind == "c" and " #packaging" or ""
+		it(found.where .. " runs" .. tag, function()
+			async.run(function(t) assert(runners[found.kind], found.kind)(t, found.text) end,
+				{ timeout_ms = 60000 })
+		end)
+	end
+end)
+
+describe("README.md", function()
+	it("has Lua that can be parsed", function()
+		for text in read("README.md"):gmatch("\n```lua\n(.-)```") do assert(load(text)) end
+	end)
+
+	it("lists all examples", function()
+		local text = read "README.md"
+		for path in output("find examples/policies examples/*.c -type f"):gmatch "[^\n]+" do
+			assert(text:find(("](%s)"):format(path), 1, true), path)
+		end
+		for folder in output("find examples -mindepth 1 -maxdepth 1 -type d"):gmatch "[^\n]+" do
+			assert(text:find(("](%s/"):format(folder), 1, true), folder)
+		end
+	end)
+
+	it("refers to files that exist", function()
+		for file in read("README.md"):gmatch("%]%(([^)]+)%)") do
+			assert(uv.fs_stat(paths.root .. "/" .. file), file)
+		end
+	end)
+
+	-- The server asks to be found at port 8080; here at any.
+	local function write_server(dir)
+		local text, n = example("server"):gsub("setup%(8080,", "setup(0,")
+		assert.equal(1, n)
+		write(dir .. "/server.lua", text)
+	end
+
+	local function assert_served(t, port)
+		local first, second = {}, {}
+		for _, jar in ipairs { first, first } do
+			assert.equal("served by 1\n", t.http { port = port, jar = jar }.body)
+		end
+		assert.equal("served by 1\n", t.http { port = port, jar = second }.body)
+		assert.equal("served by 2\n", t.http { port = port }.body)
+	end
+
+	it("has a server and a policy that run under gcscale", function()
+		async.run(function(t)
+			local dir = t.tmpdir()
+			write_server(dir)
+			write(dir .. "/policy.lua", example("policy"))
+			local p = t.spawn { paths.gcscale, dir .. "/policy.lua", "--listen", "127.0.0.1:0" }
+			assert_served(t, tonumber((p:line("listens on http://127.0.0.1:(%d+)", 20000))))
+			assert.equal(0, (p:stop()))
+		end, { timeout_ms = 60000 })
+	end)
+
+	it("has a server that scales itself", function()
+		async.run(function(t)
+			local dir = t.tmpdir()
+			write_server(dir)
+			local p = t.spawn { "lua5.4", dir .. "/server.lua" }
+			assert_served(t, tonumber((p:errline("listens on 127.0.0.1:(%d+)", 20000))))
+			p:stop()
+		end, { timeout_ms = 60000 })
+	end)
+end)

@@ -1,0 +1,22 @@
+local printable = require "gridcentric.util.printable"
+
+describe("a printable line", function()
+	it("has a blank for control characters in a row", function()
+		assert.equal("a b [1mc d", printable.line "a\r\n\0b\27[1mc\127d")
+		assert.equal("a 31mb c", printable.line "a\xC2\x9B31mb\xC2\x85\n\xC2\x80c")
+	end)
+
+	it("is otherwise as it was", function()
+		for _, text in ipairs { "", "plain", "grün", "\xC2\xA0\xC2\xBF", "\xE2\x82\x9B€" } do
+			assert.equal(text, printable.line(text))
+		end
+	end)
+
+	it("has no C1 made of what is left", function()
+		for _, text in ipairs { "\xC2\xC2\x9B\x9B", "\xC2\7\x9B", "\xC2\xC2\x9B\xC2\x9B\x9B", "\xC2" } do
+			for _, clean in ipairs { printable.line(text), printable.without_c1(text) } do
+				assert.is_nil((clean .. "\x9B"):find "\xC2[\x80-\x9F]")
+			end
+		end
+	end)
+end)
