@@ -3,7 +3,8 @@
 -- the exit status is 0 only if nothing failed. A process that crashes, hangs, holds
 -- no test, or leaves processes behind counts as a failure more.
 --
--- A spec file may need longer than others: a line `-- limit: 300 s` in it says so.
+-- A spec file that needs longer than others sets its limit with a line `-- limit: 600 s`.
+-- Files with the highest limits start first, so that no long one is left for the end.
 
 local here = debug.getinfo(1, "S").source:sub(2):match("^(.*)/spec/[^/]*$") or "."
 package.path = here .. "/?.lua;" .. package.path
@@ -16,7 +17,7 @@ local tmp = require "spec.support.tmp"
 
 local root = assert(uv.fs_realpath(here))
 assert(uv.chdir(root))
-local limit_s = 120 -- for a spec file that does not say its own
+local limit_s = 300 -- for a spec file that does not set its own
 local output_max = 20000 -- bytes of a failing file's output that are shown
 
 local function parse_arguments()
@@ -45,10 +46,33 @@ local function find_specs(folder, found)
 	return found
 end
 
+local function read_file(path)
+	local file = io.open(path, "rb")
+	if not file then return "" end
+	local text = file:read("a")
+	file:close()
+	return text
+end
+
+local function limit_of(path)
+	local seconds = ("\n" .. read_file(path)):match("\n%-%- limit: (%d+) s\n")
+	return tonumber(seconds) or limit_s
+end
+
+local function longest_first(paths)
+	local limits = {}
+	for _, path in ipairs(paths) do limits[path] = limit_of(path) end
+	table.sort(paths, function(a, b)
+		if limits[a] ~= limits[b] then return limits[a] > limits[b] end
+		return a < b
+	end)
+	return paths
+end
+
 local function selected_specs(parts)
 	local all = find_specs("spec", {})
 	table.sort(all)
-	if #parts == 0 then return all end
+	if #parts == 0 then return longest_first(all) end
 	local found = {}
 	for _, part in ipairs(parts) do
 		local file = uv.fs_realpath(part)
@@ -58,14 +82,6 @@ local function selected_specs(parts)
 		end
 	end
 	return found
-end
-
-local function read_file(path)
-	local file = io.open(path, "rb")
-	if not file then return "" end
-	local text = file:read("a")
-	file:close()
-	return text
 end
 
 -- ---- a job: one spec file ----------------------------------------------------
@@ -194,11 +210,6 @@ end
 local function kill_job(job, why)
 	job.killed = job.killed or why
 	uv.kill(job.pid, "sigkill")
-end
-
-local function limit_of(path)
-	local seconds = ("\n" .. read_file(path)):match("\n%-%- limit: (%d+) s\n")
-	return tonumber(seconds) or limit_s
 end
 
 -- Starts one; done(job) when it is over and judged.

@@ -1,5 +1,4 @@
 -- Who dies and who lives when one of the processes is killed, and what is left.
--- limit: 180 s
 
 local json = require "dkjson"
 local paths = require "spec.support.paths"

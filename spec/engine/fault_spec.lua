@@ -205,7 +205,7 @@ describe("a program without free descriptors", function()
 			t.wait_until(function() return count(master.pid) <= used end, nil, "the descriptors it had")
 			t.wait_until(function() return #procfs.children(master.pid) == 1 end, nil,
 				"the end of all clones")
-		end, { timeout_ms = 30000 })
+		end)
 	end)
 
 	it("gets an error where not even an engine can be started", function()
@@ -253,7 +253,7 @@ describe("an engine without free descriptors", function()
 			assert.is_truthy(seen[true] and seen.EMFILE)
 			limit(engine, "nofile", "1000:")
 			assert.is_true(try(master, 3))
-		end, { timeout_ms = 30000 })
+		end)
 	end)
 
 	it("does not turn in a circle for connections that it cannot accept", function()

@@ -18,7 +18,11 @@ local STUBS = [[
 	local uv = require "luv"
 	local now, ahead = uv.now, 0
 	function uv.now() return now() + ahead end
-	uv.new_signal():start("sigusr1", function() ahead = ahead + 30000 end)
+	uv.new_signal():start("sigusr1", function()
+		ahead = ahead + 30000
+		print("ahead", ahead)
+		io.stdout:flush()
+	end)
 	local timer_methods = getmetatable(uv.new_timer()).__index
 	local start = timer_methods.start
 	function timer_methods.start(timer, _, _, callback) return start(timer, 10, 10, callback) end
@@ -58,6 +62,10 @@ local function with_server(body)
 		function chat.recv(id, since) return ask("/recv", { id = id, since = since }) end
 		function chat.part(id) return ask("/part", { id = id }) end
 		function chat.who() return ask("/who") end
+		function chat.sleep_half_a_minute()
+			process:kill("sigusr1")
+			process:line("^ahead")
+		end
 
 		body(chat, t)
 		assert.equal("", process.stderr)
@@ -276,7 +284,7 @@ describe("the chat server", function()
 		with_server(function(chat, t)
 			local ada, grace = chat.join("ada"), chat.join("grace")
 			for i = 1, 3 do
-				chat.process:kill("sigusr1")
+				chat.sleep_half_a_minute()
 				chat.send(grace.id, "still here " .. i)
 			end
 			t.wait_until(function() return #chat.who().nicks == 1 end, nil, "ada's leaving")
@@ -294,7 +302,10 @@ describe("the chat server", function()
 			dripping:write("GET /who HTTP/1.1\r\n")
 			local used = t.http_connect{ port = chat.port }
 			assert.equal(200, used:request{ path = "/who" }.status)
-			for _ = 1, 3 do chat.process:kill("sigusr1") chat.who() end
+			for _ = 1, 3 do
+				chat.sleep_half_a_minute()
+				chat.who()
+			end
 			for _, connection in ipairs{ silent, dripping, used } do
 				assert.equal("", connection:read_all())
 				connection:close()

@@ -1,5 +1,4 @@
 -- What programs call: require "gridcentric".
--- limit: 240 s
 
 local procfs = require "spec.support.procfs"
 local puppet = require "spec.support.puppet"

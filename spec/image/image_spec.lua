@@ -1,4 +1,4 @@
--- limit: 300 s
+-- limit: 600 s
 -- Images of virtual machines: built, and looked into. None is booted here.
 --
 -- What is about the order of things is built with a small package that only looks like a kernel's;
@@ -18,7 +18,7 @@ local tools = require "gridcentric.image.tools"
 local uv = require "luv"
 local words = require "gridcentric.image.words"
 
-local WITHIN = { timeout_ms = 150000 }
+local WITHIN = { timeout_ms = 300000 }
 local AGENT = "/gridcentric/gridcentric-agent"
 local CHAT = paths.examples .. "/chat"
 local silent = { step = function() end, part = function() end }

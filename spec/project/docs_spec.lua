@@ -1,4 +1,3 @@
--- limit: 240 s
 -- The documents say what is there: each public name has its place in a man page,
 -- pages render without a warning, and what is shown as an example runs.
 --
@@ -443,7 +442,7 @@ describe("README.md", function()
 			local p = t.spawn { paths.gcscale, dir .. "/policy.lua", "--listen", "127.0.0.1:0" }
 			assert_served(t, tonumber((p:line("listens on http://127.0.0.1:(%d+)", 20000))))
 			assert.equal(0, (p:stop()))
-		end, { timeout_ms = 60000 })
+		end)
 	end)
 
 	it("has a server that scales itself", function()
@@ -453,6 +452,6 @@ describe("README.md", function()
 			local p = t.spawn { "lua5.4", dir .. "/server.lua" }
 			assert_served(t, tonumber((p:errline("listens on 127.0.0.1:(%d+)", 20000))))
 			p:stop()
-		end, { timeout_ms = 60000 })
+		end)
 	end)
 end)

@@ -46,14 +46,14 @@ describe("the example", function()
 				-- which one it is depends on the time of day, where the policy looks at that
 				assert.matches('"vmid":[1-9]', t.http { port = port, path = "/who" }.body)
 				assert.equal(0, (p:stop()))
-			end, { timeout_ms = 30000 })
+			end)
 		end)
 
 		it(name .. " passes gcscale check", function()
 			async.run(function(t)
 				local p = t.spawn { paths.gcscale, "check", path_of(name) }
 				assert.equal(0, p:wait(10000), p:describe())
-			end, { timeout_ms = 20000 })
+			end)
 		end)
 	end
 
@@ -127,6 +127,6 @@ describe("the example", function()
 			p:line("ready +clone 2", 10000)
 			assert.equal(0, (p:stop()))
 			assert.matches("all is over\n$", p.stdout)
-		end, { timeout_ms = 30000 })
+		end)
 	end)
 end)

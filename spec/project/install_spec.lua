@@ -1,4 +1,4 @@
--- limit: 300 s
+-- limit: 600 s
 -- Installs into empty folders, by luarocks and by `make install`, and uses what is
 -- there. The build in build/ serves for both.
 

@@ -637,7 +637,7 @@ describe("the proxy in http mode", function()
 			c:read_until "\r\n\r\n"
 			while got < total do got = got + #c:read() end
 			assert.equal(total, got)
-		end, nil, { timeout_ms = 30000 })
+		end, nil)
 	end)
 
 	it("serves many clients at once, each its own", function()

@@ -69,9 +69,9 @@ local function drained(process)
 end
 
 local function wait_change(process, what, deadline_ms, ready)
-	local limit = uv.now() + (deadline_ms or 10000)
+	local limit = deadline_ms and uv.now() + deadline_ms
 	while not ready() do
-		process.t.suspend(what, math.max(limit - uv.now(), 1), function(wake)
+		process.t.suspend(what, limit and math.max(limit - uv.now(), 1), function(wake)
 			process.waiters[#process.waiters + 1] = wake
 		end)
 	end

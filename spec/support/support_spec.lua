@@ -136,7 +136,7 @@ describe("async.run #harness", function()
 		local pid
 		assert.matches("process left alive: %d+ sleep 60", failure_of(function(t)
 			pid = t.spawn{ "sleep", "60" }.pid
-		end))
+		end, { grace_ms = 100 }))
 		assert.is_false(procfs.alive(pid))
 	end)
 
@@ -146,7 +146,7 @@ describe("async.run #harness", function()
 			local shell = t.spawn{ "sh", "-c", "setsid sleep 60 & echo $!" }
 			pid = math.tointeger(shell:line("^%d+$"))
 			assert.equal(0, (shell:wait()))
-		end))
+		end, { grace_ms = 100 }))
 		assert.is_false(procfs.alive(pid))
 	end)
 
@@ -352,7 +352,7 @@ describe("the runner #harness", function()
 			assert.equal(status, got, output)
 			assert.equal(last_line, output:match("([^\n]*)\n$"), output)
 			for _, pattern in ipairs(patterns) do assert.matches(pattern, output) end
-		end, { timeout_ms = 60000 })
+		end)
 	end
 
 	it("counts what passes and what is skipped, and says why", function()
@@ -409,7 +409,7 @@ describe("the runner #harness", function()
 			assert.equal(1, status, output)
 			assert.matches("bad access", output)
 			assert.matches("\n1 passed, 1 failed, 0 skipped\n$", output)
-		end, { timeout_ms = 60000 })
+		end)
 	end)
 
 	it("ends with a closing line when it is interrupted", function()

@@ -34,7 +34,7 @@ local uv = require "luv"
 local vm = {}
 
 local QEMU = "qemu-system-x86_64"
-local BUILD_MS, BOOT_MS, CLONE_MS, RUN_MS = 60000, 60000, 20000, 120000
+local BUILD_MS, BOOT_MS, CLONE_MS, RUN_MS = 240000, 120000, 120000, 300000
 local PUPPET_PORT = 8001
 
 vm.POLICY = [[

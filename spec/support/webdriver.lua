@@ -30,8 +30,8 @@ local uv = require "luv"
 
 local webdriver = {}
 
-local WAIT_MS = 10000 -- for what a page is to show
-local COMMAND_MS = 60000 -- starting a browser on a busy machine takes its time
+local WAIT_MS = 120000 -- for what a page is to show
+local COMMAND_MS = 120000 -- starting a browser on a busy machine takes its time
 local ENTER = "\u{E007}" -- of WebDriver's private characters for keys
 
 -- No window on a screen, no traffic of its own, nothing that asks. Its sandbox needs

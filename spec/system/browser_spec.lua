@@ -1,4 +1,4 @@
--- limit: 300 s
+-- limit: 600 s
 -- The chat as its users see it: Chromium on the page of examples/chat.
 
 local async = require "spec.support.async"

@@ -1,4 +1,4 @@
--- limit: 240 s
+-- limit: 600 s
 -- What explains and tries policies: why, check, dry runs, shadows, record and replay.
 
 local async = require "spec.support.async"
@@ -65,7 +65,7 @@ describe("gcscale why", function()
 			assert.equal(0, code)
 			assert.matches("asked for no clone: 0 sessions, .* ended %(clone %d", out)
 			s.p:stop()
-		end, { timeout_ms = 60000 })
+		end)
 	end)
 
 	it("says that there is none", function()
@@ -101,7 +101,7 @@ describe("gcscale events --follow", function()
 				assert.equal(2, select(2, follower:wait()))
 				assert.equal("", follower.stderr)
 			end
-		end, { timeout_ms = 40000 })
+		end)
 	end)
 end)
 
@@ -160,7 +160,7 @@ describe("gcscale check", function()
 			local calls = {}
 			for call in read(log):gmatch "\n?%d+ +(%l[%w_]*)%(" do calls[#calls + 1] = call end
 			assert.same({ "execve" }, calls)
-		end, { timeout_ms = 30000 })
+		end)
 	end)
 end)
 
@@ -179,7 +179,7 @@ describe("gcscale --dry-run", function()
 			local _, out = run(t, "status")
 			assert.matches("\n  dry run: %d+ clones", out)
 			assert.equal(0, (s.p:stop()))
-		end, { timeout_ms = 40000 })
+		end)
 	end)
 
 	it("is told nothing that is meant for the real one", function()
@@ -195,7 +195,7 @@ describe("gcscale --dry-run", function()
 			dry:stop()
 			assert.equal(2, s:clones())
 			s.p:stop()
-		end, { timeout_ms = 60000 })
+		end)
 	end)
 end)
 
@@ -217,7 +217,7 @@ describe("a shadow", function()
 			assert.matches("\n  shadow other: ", out)
 			s.p:stop()
 			assert.not_matches("clone 2 ready", s.p.stdout)
-		end, { timeout_ms = 40000 })
+		end)
 	end)
 end)
 
@@ -278,7 +278,7 @@ describe("gcscale record", function()
 			recorder:line(",tick,0,0,", 10000)
 			s.p:stop()
 			assert.equal(0, (recorder:wait(10000)))
-		end, { timeout_ms = 40000 })
+		end)
 	end)
 end)
 
@@ -307,7 +307,7 @@ describe("gcscale replay", function()
 			local result = json.decode(numbers)[1]
 			assert.equal(3, result.made)
 			assert.near(2, result.under_s, 0.1)
-		end, { timeout_ms = 40000 })
+		end)
 	end)
 
 	it("is plain ASCII in the C locale, and of blocks in others", function()
@@ -318,7 +318,7 @@ describe("gcscale replay", function()
 				assert.equal(0, (p:wait(20000)))
 				assert.equal(expected, p.stdout:find "[\128-\255]" ~= nil)
 			end
-		end, { timeout_ms = 40000 })
+		end)
 	end)
 
 	it("draws the same as SVG", function()
@@ -329,7 +329,7 @@ describe("gcscale replay", function()
 			assert.matches("^<svg .*>other</title>.*</svg>\n$", read(dir .. "/chart.svg"))
 			local _, _, err = run(t, "replay", file, rows, "--svg", dir .. "/nowhere/chart.svg")
 			assert.matches("nowhere/chart.svg: No such file", err)
-		end, { timeout_ms = 40000 })
+		end)
 	end)
 
 	it("says what is wrong with policy, trace and options", function()
@@ -348,6 +348,6 @@ describe("gcscale replay", function()
 				assert.equal(expected[1], code)
 				assert.matches(expected[2], err)
 			end
-		end, { timeout_ms = 40000 })
+		end)
 	end)
 end)

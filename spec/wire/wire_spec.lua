@@ -267,7 +267,7 @@ describe("garbage on the channel of a clone", function()
 				one.connection:close()
 			end
 			assert.equal(1, #master:call("list_domains"))
-		end, { timeout_ms = 30000 })
+		end)
 	end)
 end)
 
@@ -286,7 +286,7 @@ describe("an engine", function()
 				assert.same({ 0, 0 }, { p:wait() })
 				assert.equal("", p.stderr)
 			end
-		end, { timeout_ms = 30000 })
+		end)
 	end)
 
 	it("does not end for messages of an owner that make no sense", function()

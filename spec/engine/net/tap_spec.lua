@@ -80,7 +80,7 @@ local function in_namespace(body)
 		async.run(function(t)
 			body(t)
 			end_all()
-		end, { timeout_ms = 60000 })
+		end)
 	end
 end
 

@@ -1,4 +1,4 @@
--- limit: 180 s
+-- limit: 600 s
 -- The chat demo on virtual machines: its policy differs from that of processes in what is cloned.
 
 local gcscale = require "spec.support.gcscale"

@@ -1,4 +1,4 @@
--- limit: 240 s
+-- limit: 900 s
 -- Disks of virtual machines: each writes to its own, and reads what its parent had written when it
 -- was made.
 
@@ -8,7 +8,7 @@ local tmp = require "spec.support.tmp"
 local uv = require "luv"
 local vm = require "spec.support.vm"
 
-local BUILD_MS = 60000
+local BUILD_MS = 240000
 local PORT = 8001
 local MERGED_AT = 16 -- layers, as in csrc/engine/vm/disk.h
 

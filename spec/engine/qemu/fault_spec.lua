@@ -1,4 +1,4 @@
--- limit: 240 s
+-- limit: 900 s
 -- What breaks on virtual machines, and what guests do that are up to no good.
 
 local files = require "gridcentric.image.files"

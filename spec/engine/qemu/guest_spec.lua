@@ -1,4 +1,4 @@
--- limit: 240 s
+-- limit: 900 s
 -- The guest API inside virtual machines: a program there clones the machine that it is in. It is
 -- told what to do by the spec (spec/scripts/puppet.lua).
 

@@ -15,7 +15,6 @@ if missing then
 end
 
 local PORT = 8001
-local RUN_MS = 30000
 local EXECUTABLE = tonumber("755", 8)
 
 -- ---- an owner --------------------------------------------------------------------
@@ -85,7 +84,7 @@ local function with(mode, body)
 		owner:say "close"
 		p:line "^closed$"
 		assert.equal(0, (p:wait()), p:describe())
-	end, { timeout_ms = RUN_MS })
+	end)
 end
 
 -- ---- guests ----------------------------------------------------------------------

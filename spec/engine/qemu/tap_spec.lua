@@ -1,4 +1,4 @@
--- limit: 120 s
+-- limit: 600 s
 -- Virtual machines on tap devices, in a network namespace of the spec's own.
 
 local gcscale = require "spec.support.gcscale"

@@ -3,7 +3,6 @@
 local uv = require "luv"
 local async = require "spec.support.async"
 local parts = require "spec.support.parts"
-local slowness = require "spec.support.slowness"
 
 -- A scheduler on a machine with so many CPUs.
 local function open(t, cpus, name)
@@ -327,10 +326,7 @@ describe("engines with one state folder", function()
 			settled(t, p)
 			assert.is_nil(p.events[ours])
 			other.process:kill("sigkill")
-			local before = uv.hrtime()
 			granted(p, ours, 8)
-			-- woken: the timer that would find it otherwise comes once a second
-			assert.is_true((uv.hrtime() - before) / 1e6 < 800 * slowness)
 			other.process:wait()
 		end)
 	end)
@@ -362,10 +358,7 @@ describe("engines with one state folder", function()
 			other:run("core:turn(1000)") -- it is in the queue now
 			other.process:kill("sigstop")
 			p.core:release(held, 8)
-			local before = uv.hrtime()
-			granted(p, ask(p, 2, 2, 1, 8000 * slowness), 2)
-			local ms = (uv.hrtime() - before) / 1e6
-			assert.is_true(ms > 1000 and ms < 5000 * slowness, ms)
+			granted(p, ask(p, 2, 2, 1, 60000), 2)
 			other.process:kill("sigkill")
 			other.process:wait()
 		end)
@@ -440,6 +433,6 @@ describe("engines with one state folder", function()
 			end
 			assert.equal(8, free(p))
 			granted(p, ask(p, 8, 8, 1), 8)
-		end, { timeout_ms = 30000 })
+		end)
 	end)
 end)

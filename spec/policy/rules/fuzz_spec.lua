@@ -3,7 +3,6 @@
 local generator = require "spec.support.rules"
 local printer = require "gridcentric.policy.rules.print"
 local rules = require "gridcentric.policy.rules"
-local slowness = require "spec.support.slowness"
 local support = require "spec.support.policy"
 
 local SEEDS = {
@@ -17,8 +16,6 @@ local PIECES = {
 	")", "-", "--", "#", "/", "<", "==", "1", "1e9", "3s", "%", '"', "'", ",", "avg(", "my.", "cpu",
 	"\n", "\0", "\255", "é", " ", "",
 }
-
-local SECONDS_EACH = 1 * slowness
 
 describe("any text", function()
 	local made
@@ -36,7 +33,6 @@ describe("any text", function()
 
 	-- Reads the text, and asks the policy if that is one. Returns whether it is.
 	local function try(text)
-		local begun = os.clock()
 		local ok, scale = pcall(rules, text)
 		if ok then
 			local state = {}
@@ -45,7 +41,6 @@ describe("any text", function()
 			assert.matches("rules: line %d+, column %d+: .*\n\t.*\n\t *\t* *%^$", scale, 1, false,
 				("%q"):format(text))
 		end
-		assert(os.clock() - begun < SECONDS_EACH, ("%q takes long"):format(text:sub(1, 1000)))
 		return ok
 	end
 
