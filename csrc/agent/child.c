@@ -1,21 +1,17 @@
 /* child - see child.h */
 #include "agent/child.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
-#include "base/reap.h"
-#include "base/spawn_process.h"
+#include "base/process.h"
 
 static void on_exit_seen(struct loop_source *source, uint32_t events)
 {
 	struct child *child = container_of(source, struct child, pidfd);
-	int got = reap_pidfd(source->fd, &child->status);
+	int got = process_reap(source->fd, &child->status);
 
 	if (!got)
 		return;
@@ -28,14 +24,15 @@ static void on_exit_seen(struct loop_source *source, uint32_t events)
 
 static int spawn(struct child *child, char *const *argv)
 {
-	struct spawn spawn = { .file = argv[0],
-			       .argv = argv,
-			       .ignores_sigpipe = 1,
-			       .nfds = 2,
-			       .fds = { { STDOUT_FILENO, STDOUT_FILENO },
-					{ STDERR_FILENO, STDERR_FILENO } } };
+	struct process_spec spec = { .file = argv[0],
+				     .argv = argv,
+				     .ignores_sigpipe = 1,
+				     .nfds = 2,
+				     .fds = { { STDOUT_FILENO, STDOUT_FILENO },
+					      { STDERR_FILENO,
+						STDERR_FILENO } } };
 
-	return spawn_process(&spawn, &child->pid);
+	return process_start(&spec, &child->pid);
 }
 
 int child_start(struct child *child, struct loop *loop, struct freezer *freezer,
@@ -43,7 +40,7 @@ int child_start(struct child *child, struct loop *loop, struct freezer *freezer,
 		struct err *err)
 {
 	struct err ignored;
-	int fd, code, inside = !freezer_enter(freezer, &ignored);
+	int code, inside = !freezer_enter(freezer, &ignored);
 	char text[16];
 
 	snprintf(text, sizeof text, "%d", port);
@@ -57,12 +54,7 @@ int child_start(struct child *child, struct loop *loop, struct freezer *freezer,
 	if (code)
 		return err_set(err, code, "%s", argv[0]);
 	child->ended = ended;
-	fd = pidfd_open(child->pid, 0);
-	code = fd < 0 ? -errno
-		      : loop_add(loop, &child->pidfd, fd, EPOLLIN,
-				 on_exit_seen);
-	if (code && fd >= 0)
-		close(fd);
+	code = process_watch(&child->pidfd, loop, child->pid, on_exit_seen);
 	return code ? err_set(err, code, "watching %s", argv[0]) : 0;
 }
 

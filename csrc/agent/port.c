@@ -7,11 +7,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "base/unix_socket.h"
 
 #define SYSFS "/sys/class/virtio-ports"
 
@@ -55,24 +55,6 @@ static int find_device(const char *name, char *path)
 	return code;
 }
 
-static int connect_to(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, code = 0;
-
-	if (strlen(path) >= sizeof addr.sun_path)
-		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
-		code = -errno;
-	if (code)
-		close(fd);
-	return code ? code : fd;
-}
-
 static int open_device(const char *path)
 {
 	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
@@ -101,7 +83,7 @@ int port_open(const char *name, const char *path, struct err *err)
 	if (stat(path, &st) < 0)
 		fd = -errno;
 	else
-		fd = S_ISSOCK(st.st_mode) ? connect_to(path)
+		fd = S_ISSOCK(st.st_mode) ? unix_socket_connect(path, 0)
 					  : open_device(path);
 	return fd < 0 ? err_set(err, fd, "%s", path) : fd;
 }

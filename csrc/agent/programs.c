@@ -2,14 +2,17 @@
 #include "agent/programs.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "base/unix_socket.h"
 
 /* An operation under way. */
 struct op {
@@ -350,7 +353,7 @@ void programs_become(struct programs *programs, int64_t op, const char *address)
 /* Makes the folders above path. */
 static void make_folders(const char *path)
 {
-	char folder[sizeof((struct sockaddr_un *)0)->sun_path];
+	char folder[PATH_MAX];
 	char *slash;
 
 	snprintf(folder, sizeof folder, "%s", path);
@@ -365,28 +368,19 @@ static void make_folders(const char *path)
 int programs_listen(struct programs *programs, struct loop *loop,
 		    struct channel *engine, const char *path, struct err *err)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, code = 0;
+	int fd, code;
 
 	memset(programs, 0, sizeof *programs);
 	programs->loop = loop;
 	programs->engine = engine;
 	programs->held = 1;
-	if (strlen(path) >= sizeof addr.sun_path)
-		return err_set(err, -ENAMETOOLONG, "%s", path);
-	strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set(err, -errno, "%s", path);
 	make_folders(path);
 	unlink(path); /* of an agent that was here before */
 	/* programs of all users of the VM: they are of one tenant */
-	if (bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
-	    chmod(path, 0666) < 0 || listen(fd, PROGRAMS_MAX) < 0)
-		code = -errno;
-	if (!code)
-		code = loop_add(loop, &programs->listener, fd, 0,
-				on_connection);
+	fd = unix_socket_listen(AT_FDCWD, path, 0666, PROGRAMS_MAX);
+	if (fd < 0)
+		return err_set(err, fd, "%s", path);
+	code = loop_add(loop, &programs->listener, fd, 0, on_connection);
 	if (!code)
 		return 0;
 	close(fd);

@@ -8,13 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/reap.h"
-#include "base/spawn_process.h"
+#include "base/process.h"
 #include "base/text.h"
 
 #define DEFAULT_DIR	   "/etc/gridcentric"
@@ -66,21 +64,6 @@ int hook_exists(const struct hooks *hooks, const char *name)
 
 /* ---- output ------------------------------------------------------------- */
 
-/* Appends, and forgets the oldest bytes where it is too much. */
-static void keep(struct hook_run *run, const char *data, size_t len)
-{
-	size_t drop;
-
-	if (len > HOOK_OUTPUT) {
-		data += len - HOOK_OUTPUT;
-		len = HOOK_OUTPUT;
-	}
-	drop = run->len + len > HOOK_OUTPUT ? run->len + len - HOOK_OUTPUT : 0;
-	memmove(run->text, run->text + drop, run->len - drop);
-	memcpy(run->text + run->len - drop, data, len);
-	run->len += len - drop;
-}
-
 /* Reads once. Returns whether there may be more. */
 static int read_output(struct hook_run *run)
 {
@@ -91,7 +74,8 @@ static int read_output(struct hook_run *run)
 		return 0;
 	n = read(run->output.fd, data, sizeof data);
 	if (n > 0)
-		keep(run, data, (size_t)n);
+		run->len = text_append_tail(run->text, run->len, HOOK_OUTPUT,
+					    data, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		loop_close(&run->output, NULL);
 	return n > 0;
@@ -167,7 +151,7 @@ static void explain(const struct hook_run *run, struct err *err)
 /* Takes the process's wait status. Returns 0 when it has not ended yet. */
 static int reap(struct hook_run *run)
 {
-	int got = reap_pidfd(run->pidfd.fd, &run->status);
+	int got = process_reap(run->pidfd.fd, &run->status);
 
 	if (got < 0)
 		run->status = -1;
@@ -243,13 +227,13 @@ static char **make_environment(char *const *vars, size_t nvars)
 static int spawn(const char *path, char **env, int out, pid_t *pid)
 {
 	char *argv[] = { (char *)path, NULL };
-	struct spawn spawn = { .file = path,
-			       .argv = argv,
-			       .env = env,
-			       .nfds = 2,
-			       .fds = { { out, 1 }, { out, 2 } } };
+	struct process_spec spec = { .file = path,
+				     .argv = argv,
+				     .env = env,
+				     .nfds = 2,
+				     .fds = { { out, 1 }, { out, 2 } } };
 
-	return spawn_process(&spawn, pid);
+	return process_start(&spec, pid);
 }
 
 /* Says why a program that is there cannot be run. */
@@ -291,27 +275,24 @@ static int start(struct hook_run *run, const char *path, char **env,
 /* Watches a started program. On error it is killed and reaped. */
 static int watch(struct loop *loop, struct hook_run *run, int output)
 {
-	int fd, err;
+	int err;
 
-	fd = pidfd_open(run->pid, 0);
-	err = fd < 0 ? -errno
-		     : loop_add(loop, &run->pidfd, fd, EPOLLIN, on_exit_seen);
-	if (err)
-		goto out;
-	run->pidfd.closed = abandon;
 	err = loop_add(loop, &run->output, output, EPOLLIN, on_output);
 	if (err) {
-		loop_release(&run->pidfd);
+		close(output);
 		goto out;
 	}
+	err = process_watch(&run->pidfd, loop, run->pid, on_exit_seen);
+	if (err) {
+		close(loop_release(&run->output));
+		goto out;
+	}
+	run->pidfd.closed = abandon;
 	loop_timer_start(loop, &run->timer, run->limit_ms, on_time_limit);
 	return 0;
 out:
-	if (fd >= 0)
-		close(fd);
-	close(output);
 	kill_group(run);
-	waitpid(run->pid, NULL, 0);
+	process_destroy(run->pid);
 	return err;
 }
 

@@ -79,7 +79,7 @@ int loop_init(struct loop *loop);
 /* Closes every source, runs their `closed` functions, closes the rest. */
 void loop_free(struct loop *loop);
 
-/* Milliseconds of CLOCK_MONOTONIC. */
+/* The time of all timers: clock_ms() of base/clock.h. */
 int64_t loop_now(void);
 
 /*

@@ -1,15 +1,16 @@
 /* text - see text.h */
 #include "base/text.h"
 
-#include <stddef.h>
+#include <assert.h>
 #include <stdint.h>
+#include <string.h>
 
-/* The least code point that a sequence of so many bytes may stand for: shorter
- * ones have those below, and 0x80 to 0x9f are control characters (C1). */
+/* The least code point that a sequence of 2, 3 or 4 bytes may encode: smaller
+ * ones have a shorter sequence, and 0x80 to 0x9f are control characters (C1). */
 static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
 
-/* Number of bytes of the UTF-8 sequence at s, which ends with a NUL; 0: none
- * that may be shown begins here. */
+/* The length of the UTF-8 sequence at s, a text that ends with a NUL; 0 if no
+ * sequence that may be shown begins there. */
 static size_t sequence(const unsigned char *s)
 {
 	uint32_t code;
@@ -50,4 +51,20 @@ void text_clean(char *text)
 		}
 		at += len;
 	}
+}
+
+size_t text_append_tail(char *tail, size_t used, size_t size, const char *data,
+			size_t len)
+{
+	size_t drop;
+
+	assert(used <= size);
+	if (len > size) {
+		data += len - size;
+		len = size;
+	}
+	drop = used + len > size ? used + len - size : 0;
+	memmove(tail, tail + drop, used - drop);
+	memcpy(tail + used - drop, data, len);
+	return used - drop + len;
 }

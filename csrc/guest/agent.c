@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "guest/op.h"
 #include "repair/repair.h"
 
@@ -24,23 +22,15 @@ const char *guest_agent_path(void)
 
 int guest_agent_connect(struct err *err)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	const char *path = guest_agent_path();
-	int fd, code = 0;
+	int fd;
 
 	if (!path)
 		return err_say(err, -ENOENT, "agent: it is not running");
 	/* when this is a clone, BECOME may be read after a write */
 	repair_ignore_sigpipe();
-	if (strlen(path) >= sizeof addr.sun_path)
-		return err_set(err, -ENAMETOOLONG, "agent: %s", path);
-	strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
-		code = -errno;
-	if (code && fd >= 0)
-		close(fd);
-	return code ? err_set(err, code, "agent: %s", path) : fd;
+	fd = unix_socket_connect(path, 0);
+	return fd < 0 ? err_set(err, fd, "agent: %s", path) : fd;
 }
 
 void guest_agent_note(struct gc *gc, struct wire_msg *msg)

@@ -4,10 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/reap.h"
+#include "base/process.h"
 
 struct guest_child {
 	struct loop_source pidfd;
@@ -44,7 +43,7 @@ static void forget_child(struct guest_child *child)
 static int reap(struct guest_child *child)
 {
 	int status = -1; /* somebody else reaped it */
-	int got = reap_pidfd(child->pidfd.fd, &status);
+	int got = process_reap(child->pidfd.fd, &status);
 
 	if (!got)
 		return 0;
@@ -84,15 +83,11 @@ static struct guest_child *find_child(const struct gc *gc, pid_t pid)
 static int watch(struct gc *gc, pid_t pid, int foreign)
 {
 	struct guest_child *child = calloc(1, sizeof *child);
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	int code = !child ? -ENOMEM : fd < 0 ? -errno : 0;
+	int code = -ENOMEM;
 
-	if (!code)
-		code = loop_add(&gc->loop, &child->pidfd, fd, EPOLLIN,
-				on_child);
+	if (child)
+		code = process_watch(&child->pidfd, &gc->loop, pid, on_child);
 	if (code) {
-		if (fd >= 0)
-			close(fd);
 		free(child);
 		return code;
 	}

@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "guest/child.h"
 #include "guest/op.h"
 #include "repair/repair.h"
@@ -209,9 +208,7 @@ static int keep_clone(struct gc *gc, pid_t pid, struct err *err)
 	code = guest_child_watch(gc, pid);
 	if (!code)
 		return pid;
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	process_destroy(pid);
 	return err_set(err, code, "watching the clone");
 }
 

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/spawn_process.h"
+#include "base/process.h"
 
 #define ENGINE	  "gridcentric-engine"
 #define ENGINE_FD 3 /* where it finds its owner's channel: --owner */
@@ -50,12 +50,12 @@ static int start(const char *path, const char *name, int fd, pid_t *pid)
 {
 	char *argv[] = { (char *)path, "--owner",    "3",
 			 "--name",     (char *)name, NULL };
-	struct spawn spawn = { .file = path,
-			       .argv = argv,
-			       .nfds = 1,
-			       .fds = { { fd, ENGINE_FD } } };
+	struct process_spec spec = { .file = path,
+				     .argv = argv,
+				     .nfds = 1,
+				     .fds = { { fd, ENGINE_FD } } };
 
-	return spawn_process(&spawn, pid);
+	return process_start(&spec, pid);
 }
 
 int launch_engine(const char *name, pid_t *pid, struct err *err)

@@ -9,11 +9,15 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
+
+#include "base/unix_socket.h"
 
 #define READ_SIZE (16 * 1024) /* two of them stay below what malloc maps */
 #define RETRY_MS  10 /* too many descriptors under way: until the next try */
+
+_Static_assert(WIRE_MAX_FDS <= UNIX_SOCKET_MAX_FDS,
+	       "a frame's descriptors go with one message");
 
 /* Descriptors that leave with the byte at offset `at` of the out buffer. */
 struct channel_fds {
@@ -113,35 +117,6 @@ int channel_end_frame(struct channel *channel, const int *fds, int n)
 	return 0;
 }
 
-/* Sends len bytes, with the descriptors (may be NULL) on the first of them. */
-static ssize_t send_some(int sock, const void *data, size_t len,
-			 const struct channel_fds *fds)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];
-	} control;
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
-	ssize_t n;
-
-	if (fds) {
-		memset(&control, 0, sizeof control); /* its padding */
-		msg.msg_control = control.space;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)fds->n);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)fds->n);
-		memcpy(CMSG_DATA(cmsg), fds->fd, sizeof(int) * (size_t)fds->n);
-	}
-	do
-		n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
-}
-
 /* Drops the first `sent` bytes of the out buffer. */
 static void drop_sent(struct channel *channel, size_t sent)
 {
@@ -223,8 +198,10 @@ void channel_send(struct channel *channel)
 			until = fds->next->at;
 		}
 		if (channel->is_socket)
-			n = send_some(channel->source.fd, out->data + sent,
-				      until - sent, fds);
+			n = unix_socket_send(channel->source.fd,
+					     out->data + sent, until - sent,
+					     fds ? fds->fd : NULL,
+					     fds ? fds->n : 0);
 		else
 			n = write_some(channel->source.fd, out->data + sent,
 				       until - sent);
@@ -274,46 +251,35 @@ int channel_take_fd(struct channel *channel)
 	return fd;
 }
 
-/* Keeps the descriptors of a received message; closes what is too many. */
-static int keep_fds(struct channel *channel, struct msghdr *msg)
+/* Keeps the descriptors of received bytes; closes those that are too many. */
+static int keep_fds(struct channel *channel, const struct unix_socket_fds *got)
 {
-	struct cmsghdr *cmsg;
-	int err = 0, fd;
+	int room = 2 * WIRE_MAX_FDS - channel->ngot;
+	int n = got->n < room ? got->n : room;
 
-	/* too many, or no room in this process: nobody tells which */
-	if (msg->msg_flags & MSG_CTRUNC)
-		channel->lost = 1;
+	channel->lost |= got->lost;
+	memcpy(channel->got + channel->ngot, got->fd,
+	       (size_t)n * sizeof got->fd[0]);
+	channel->ngot += n;
+	close_all(got->fd + n, got->n - n);
+	return n < got->n ? -EPROTO : 0;
+}
 
-	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		const unsigned char *p = CMSG_DATA(cmsg);
-		const unsigned char *end =
-			(unsigned char *)cmsg + cmsg->cmsg_len;
+static ssize_t read_some(int fd, void *data, size_t size)
+{
+	ssize_t n;
 
-		if (cmsg->cmsg_level != SOL_SOCKET ||
-		    cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (; p < end; p += sizeof fd) {
-			memcpy(&fd, p, sizeof fd);
-			if (channel->ngot < 2 * WIRE_MAX_FDS) {
-				channel->got[channel->ngot++] = fd;
-			} else {
-				close(fd);
-				err = -EPROTO;
-			}
-		}
-	}
-	return err;
+	do
+		n = read(fd, data, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
 }
 
 /* Reads once. Returns bytes, 0 at the end, or a negated errno. */
 static ssize_t receive(struct channel *channel)
 {
-	char control[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];
-	struct iovec iov;
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control,
-			      .msg_controllen = sizeof control };
+	struct unix_socket_fds got = { .n = 0 };
+	size_t room;
 	ssize_t n;
 	int err;
 
@@ -326,19 +292,17 @@ static ssize_t receive(struct channel *channel)
 		channel->in = in;
 		channel->in_cap = cap;
 	}
-	iov.iov_base = channel->in + channel->in_len;
-	iov.iov_len = channel->in_cap - channel->in_len;
-	do
-		n = channel->is_socket
-			    ? recvmsg(channel->source.fd, &msg,
-				      MSG_CMSG_CLOEXEC | MSG_DONTWAIT)
-			    : readv(channel->source.fd, &iov, 1);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	err = channel->is_socket ? keep_fds(channel, &msg) : 0;
-	if (err)
-		return err;
+	room = channel->in_cap - channel->in_len;
+	if (channel->is_socket)
+		n = unix_socket_receive(channel->source.fd,
+					channel->in + channel->in_len, room,
+					&got);
+	else
+		n = read_some(channel->source.fd, channel->in + channel->in_len,
+			      room);
+	err = keep_fds(channel, &got);
+	if (err || n < 0)
+		return err ? err : n;
 	channel->in_len += (size_t)n;
 	return n;
 }

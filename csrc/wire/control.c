@@ -2,47 +2,12 @@
 #include "wire/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-/* Connects by way of the open file: its path may be longer than a socket's
- * address. */
-static int connect_to(int fd, const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int file = open(path, O_PATH | O_CLOEXEC), code = 0;
-
-	if (file < 0)
-		return -errno;
-	snprintf(addr.sun_path, sizeof addr.sun_path, "/proc/self/fd/%d", file);
-	if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
-		code = errno == EAGAIN ? -ETIMEDOUT : -errno;
-	close(file);
-	return code;
-}
-
-static int dial(const char *path, int timeout_ms)
-{
-	struct timeval limit = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), code = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit))
-		code = -errno;
-	if (!code)
-		code = connect_to(fd, path);
-	if (code)
-		close(fd);
-	return code ? code : fd;
-}
+#include "base/unix_socket.h"
 
 static int send_all(int fd, const uint8_t *data, size_t len)
 {
@@ -107,7 +72,7 @@ int control_ask(const char *path, const char *json, int timeout_ms,
 		struct control_answer *answer, struct err *err)
 {
 	struct wire_buf out = { 0 };
-	int fd = dial(path, timeout_ms), code;
+	int fd = unix_socket_connect(path, timeout_ms), code;
 
 	memset(answer, 0, sizeof *answer);
 	if (fd < 0)

@@ -7,47 +7,36 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <string.h>
-#include <sys/socket.h>
+
+#include "base/unix_socket.h"
 
 /* send(fd, bytes): all of them at once, or an error */
 static int spec_send(lua_State *L)
 {
 	size_t len;
 	const char *bytes = luaL_checklstring(L, 2, &len);
-	ssize_t n = send((int)luaL_checkinteger(L, 1), bytes, len,
-			 MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = unix_socket_send((int)luaL_checkinteger(L, 1), bytes, len,
+				     NULL, 0);
 
 	if (n != (ssize_t)len)
-		return luaL_error(L, "%s", n < 0 ? strerror(errno) : "short");
+		return luaL_error(L, "%s", n < 0 ? strerror((int)-n) : "short");
 	return 0;
 }
 
 /* receive(fd) -> bytes ("": its end) and a descriptor that came, or nothing */
 static int spec_receive(lua_State *L)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
+	struct unix_socket_fds got;
 	char bytes[16384];
-	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof bytes };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.space,
-			      .msg_controllen = sizeof control.space };
-	ssize_t n = recvmsg((int)luaL_checkinteger(L, 1), &msg,
-			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *cmsg;
-	int fd;
+	ssize_t n = unix_socket_receive((int)luaL_checkinteger(L, 1), bytes,
+					sizeof bytes, &got);
 
-	if (n < 0 && errno == EAGAIN)
+	if (n == -EAGAIN)
 		return 0;
 	lua_pushlstring(L, bytes, n > 0 ? (size_t)n : 0);
-	cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (!cmsg)
+	if (!got.n)
 		return 1;
-	memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
-	lua_pushinteger(L, fd);
+	lua_pushinteger(L, got.fd[0]);
 	return 2;
 }
 

@@ -14,10 +14,9 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/reap.h"
+#include "base/process.h"
 #include "engine/core/client.h"
 #include "engine/core/ticket.h"
 
@@ -278,7 +277,7 @@ static void end_dead(struct domain *domain)
 static void reap(struct domain *domain)
 {
 	if (domain->pidfd.fd >= 0)
-		reap_pidfd(domain->pidfd.fd, &domain->status);
+		process_reap(domain->pidfd.fd, &domain->status);
 }
 
 static void on_status_late(struct loop_timer *timer)
@@ -322,20 +321,18 @@ void domain_reaped(struct domain *domain, int status)
 void domain_has_pid(struct domain *domain, int pid)
 {
 	struct err err;
-	int fd;
+	int code;
 
 	if (domain->pid)
 		return;
 	domain->pid = pid;
-	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (fd >= 0 && loop_add(&domain->engine->loop, &domain->pidfd, fd,
-				EPOLLIN, on_dead) == 0)
+	code = process_watch(&domain->pidfd, &domain->engine->loop, pid,
+			     on_dead);
+	if (!code)
 		return;
-	if (fd >= 0 || errno != ESRCH) {
+	if (code != -ESRCH) {
 		/* no room: its end would not be seen */
-		err_set(&err, -errno, "domain %d", domain->vmid);
-		if (fd >= 0)
-			close(fd);
+		err_set(&err, code, "domain %d", domain->vmid);
 		kill(pid, SIGKILL);
 		domain_fail(domain, &err);
 		return;
@@ -359,8 +356,7 @@ void domain_ready(struct domain *domain)
 static void send_signal(struct domain *domain, int signal)
 {
 	if (domain->pidfd.fd >= 0)
-		syscall(SYS_pidfd_send_signal, domain->pidfd.fd, signal, NULL,
-			0);
+		process_signal(domain->pidfd.fd, signal);
 }
 
 static void on_grace_over(struct loop_timer *timer)

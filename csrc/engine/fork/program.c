@@ -7,21 +7,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/spawn_process.h"
+#include "base/process.h"
 
 #define CHANNEL_FD  3 /* where the program finds its channel ... */
 #define LIFELINE_FD 4 /* ... and its lifeline */
 
 /* Starts the program, with the limit of descriptors that the engine itself
  * was started with. */
-static int start(struct engine *engine, const struct spawn *spawn, pid_t *pid)
+static int start(struct engine *engine, const struct process_spec *spec,
+		 pid_t *pid)
 {
 	struct rlimit raised;
 	int code;
 
 	getrlimit(RLIMIT_NOFILE, &raised);
 	setrlimit(RLIMIT_NOFILE, &engine->given_files);
-	code = spawn_process(spawn, pid);
+	code = process_start(spec, pid);
 	setrlimit(RLIMIT_NOFILE, &raised);
 	return code;
 }
@@ -31,7 +32,7 @@ int program_start(struct engine *engine, int port, const char *dir,
 {
 	struct domain *domain;
 	char where[128];
-	struct spawn spawn = {
+	struct process_spec spec = {
 		.file = argv[0], .argv = argv, .dir = dir, .nfds = 2
 	};
 	int code;
@@ -45,16 +46,16 @@ int program_start(struct engine *engine, int port, const char *dir,
 	engine->program_port = port;
 	snprintf(where, sizeof where, "%d:%d:%d:%s", CHANNEL_FD, LIFELINE_FD,
 		 port, domain->token);
-	spawn.fds[0].from = domain->far_end;
-	spawn.fds[0].to = CHANNEL_FD;
-	spawn.fds[1].from = engine->lifeline[0];
-	spawn.fds[1].to = LIFELINE_FD;
+	spec.fds[0].from = domain->far_end;
+	spec.fds[0].to = CHANNEL_FD;
+	spec.fds[1].from = engine->lifeline[0];
+	spec.fds[1].to = LIFELINE_FD;
 	setenv("GRIDCENTRIC_CHANNEL", where, 1);
 	if (port) {
 		snprintf(where, sizeof where, "%d", port);
 		setenv("PORT", where, 1);
 	}
-	code = start(engine, &spawn, &pid);
+	code = start(engine, &spec, &pid);
 	unsetenv("GRIDCENTRIC_CHANNEL");
 	close(domain->far_end);
 	domain->far_end = -1;

@@ -10,52 +10,27 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define FIRST_BLOCK 64	/* below lie what people configure by hand */
-#define LAST_BLOCK  254 /* 127.255.255.255 is the broadcast address */
-#define LAST_HOST   65534
-#define RESUME_MS   100 /* out of descriptors: until the next try */
-#define AT_ONCE	    64	/* connections or datagrams taken in one turn */
+#include "engine/net/block.h"
 
-/* Binds the abstract name of the block. The name dies with the socket. */
-static int claim_block(int sock, int block)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int len;
-
-	len = snprintf(un.sun_path + 1, sizeof un.sun_path - 1,
-		       "gridcentric/127.%d", block);
-	len += (int)offsetof(struct sockaddr_un, sun_path) + 1;
-	return bind(sock, (struct sockaddr *)&un, (socklen_t)len) < 0 ? -errno
-								      : 0;
-}
+#define LAST_HOST 65534
+#define RESUME_MS 100 /* out of descriptors: until the next try */
+#define AT_ONCE	  64  /* connections or datagrams taken in one turn */
 
 int addresses_open(struct addresses *addresses, struct loop *loop,
 		   struct err *err)
 {
-	int block, code = -EADDRINUSE;
+	int claim;
 
 	memset(addresses, 0, sizeof *addresses);
 	addresses->loop = loop;
 	addresses->next = 1;
-	addresses->claim = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (addresses->claim < 0)
-		return err_set(err, -errno, "claim a block of addresses");
-	for (block = FIRST_BLOCK; block <= LAST_BLOCK; block++) {
-		code = claim_block(addresses->claim, block);
-		if (code != -EADDRINUSE)
-			break;
-	}
-	if (code) {
-		close(addresses->claim);
-		addresses->claim = -1;
-		return err_set(err, code, "claim one of 127.%d to 127.%d",
-			       FIRST_BLOCK, LAST_BLOCK);
-	}
-	addresses->block = block;
-	return 0;
+	claim = block_claim_any(&addresses->block);
+	addresses->claim = claim < 0 ? -1 : claim;
+	return claim < 0 ? err_set(err, claim, "claim one of 127.%d to 127.%d",
+				   BLOCK_FIRST, BLOCK_LAST)
+			 : 0;
 }
 
 /* Closes the engine's copies, watched or not. */

@@ -4,15 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "engine/net/block.h"
 #include "engine/net/link.h"
 
 #define NETWORK	     0x0a700000 /* 10.112.0.0 */
@@ -61,7 +59,7 @@ static void fill_mac(unsigned char mac[6], int block, int number)
 /* The block of a device that an engine made, be it alive or not; -1: none. */
 static int block_of(const struct link *link)
 {
-	int block, vmid, len = 0;
+	int block = -1, vmid, len = 0;
 	unsigned char mac[6];
 
 	if (strcmp(link->kind, "tun") == 0) {
@@ -75,7 +73,10 @@ static int block_of(const struct link *link)
 		if (memcmp(mac, link->mac, sizeof mac) != 0)
 			return -1;
 	}
-	return len && !link->name[len] ? block : -1;
+	if (!len || link->name[len] || block < BLOCK_FIRST ||
+	    block > BLOCK_LAST)
+		return -1;
+	return block;
 }
 
 /* ---- what dead engines left --------------------------------------------- */
@@ -85,24 +86,6 @@ struct sweep {
 	int n;
 	int index[SWEEP_MAX];
 };
-
-/* True when no engine has this block: its claim, as address.c makes it, can be
- * had. It is given back at once. */
-static int is_free(int block)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int sock, len, is_bound;
-
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (sock < 0)
-		return 0;
-	len = snprintf(un.sun_path + 1, sizeof un.sun_path - 1,
-		       "gridcentric/127.%d", block);
-	len += (int)offsetof(struct sockaddr_un, sun_path) + 1;
-	is_bound = bind(sock, (struct sockaddr *)&un, (socklen_t)len) == 0;
-	close(sock);
-	return is_bound;
-}
 
 /* Notes a device whose engine is dead. It was made by one that had the claim:
  * where the claim is free now, that engine is gone, and a new one of the same
@@ -114,7 +97,7 @@ static void note_stale(const struct link *link, void *arg)
 
 	if (block < 0 || sweep->n == SWEEP_MAX)
 		return;
-	if (block == sweep->block || is_free(block))
+	if (block == sweep->block || !block_is_claimed(block))
 		sweep->index[sweep->n++] = link->index;
 }
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/core/client.h"
 
 #define RANDOM_BYTES 64		    /* for a guest's random generator */
@@ -186,14 +186,12 @@ void qemu_send_identity(struct qemu_vm *vm, int snapshot)
 	struct qemu *qemu = qemu_of(vm->backend);
 	struct domain *domain = vm->domain;
 	char random[RANDOM_BYTES], name[64], mac[18], address[20];
-	struct timespec now;
 	struct wire_buf *out;
 
 	if (!domain || !domain->client)
 		return;
 	if (getrandom(random, sizeof random, 0) != sizeof random)
 		abort(); /* it gives up to 256 bytes whole */
-	clock_gettime(CLOCK_REALTIME, &now);
 	host_name(domain, name, sizeof name);
 	out = channel_out(&domain->client->channel);
 	wire_begin(out, WIRE_IDENTITY, 0);
@@ -201,7 +199,7 @@ void qemu_send_identity(struct qemu_vm *vm, int snapshot)
 	wire_put_int(out, domain->vmid);
 	wire_put_int(out, domain->op);
 	wire_put_text(out, name);
-	wire_put_int(out, now.tv_sec * 1000000000LL + now.tv_nsec);
+	wire_put_int(out, clock_wall_ns());
 	wire_put_str(out, random, sizeof random);
 	wire_put_int(out, qemu->spec.port);
 	if (qemu->spec.has_tap)

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/setting.h"
 #include "base/text.h"
 #include "engine/core/client.h"
@@ -19,14 +19,6 @@
 #define MAX_PASSES 4		 /* of copying while it runs */
 #define SMALL	   (1024 * 1024) /* bytes: copied in a millisecond or less */
 #define STATE_SET  1 /* of descriptors, as QEMU names the state's file */
-
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-}
 
 void qemu_snapshot_drop(struct qemu_snapshot *snapshot)
 {
@@ -90,7 +82,7 @@ static void resume(struct qemu_snapshot *snapshot)
 	struct qemu_vm *source = snapshot->source;
 	struct client *client = source->domain->client;
 
-	snapshot->pause_us = (int)(now_us() - snapshot->stopped_us);
+	snapshot->pause_us = (int)(clock_us() - snapshot->stopped_us);
 	qmp_call(&source->vm.qmp, -1, NULL, NULL, "cont", NULL);
 	qmp_call(&source->vm.qmp, -1, on_forgotten, NULL, "remove-fd", "{s:i}",
 		 "fdset-id", STATE_SET);
@@ -300,7 +292,7 @@ void qemu_snapshot_prepared(struct qemu_vm *vm, struct wire_msg *msg)
 	}
 	/* at once: what else the guest says before it stands is none of this */
 	snapshot->step = STOPPED;
-	snapshot->stopped_us = now_us();
+	snapshot->stopped_us = clock_us();
 	qmp_call(&vm->vm.qmp, -1, on_stopped, vm, "stop", NULL);
 }
 

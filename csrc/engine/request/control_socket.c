@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "engine/core/client.h"
 #include "engine/state/record.h"
 
@@ -71,44 +70,28 @@ static void on_connection(struct loop_source *source, uint32_t events)
 		client_new(engine, fd);
 }
 
-/* Through the open folder: its path may be longer than a socket's. */
-static int address(const struct engine *engine, struct sockaddr_un *addr)
-{
-	int n = snprintf(addr->sun_path, sizeof addr->sun_path,
-			 "/proc/self/fd/%d/%s" RECORD_SOCKET,
-			 engine->state.dirfd, engine->name);
-
-	return n < (int)sizeof addr->sun_path ? 0 : -ENAMETOOLONG;
-}
-
 int control_socket_open(struct engine *engine, struct err *err)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int code = address(engine, &addr), fd = -1;
-	mode_t mask;
+	char name[sizeof engine->name + sizeof RECORD_SOCKET];
+	int code, fd;
 
-	if (code)
-		goto out;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mask = umask(0177);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
-	    listen(fd, MAX_CLIENTS) < 0)
-		code = -errno;
-	umask(mask);
-	if (!code)
+	snprintf(name, sizeof name, "%s" RECORD_SOCKET, engine->name);
+	code = fd = unix_socket_listen(engine->state.dirfd, name, 0600,
+				       MAX_CLIENTS);
+	if (fd >= 0)
 		code = loop_add(&engine->loop, &engine->control, fd, EPOLLIN,
 				on_connection);
-	if (code && fd >= 0)
+	if (!code)
+		return 0;
+	if (fd >= 0)
 		close(fd);
-out:
-	return code ? err_set(err, code, "control socket %s/%s" RECORD_SOCKET,
-			      engine->state.dir, engine->name)
-		    : 0;
+	return err_set(err, code, "control socket %s/%s", engine->state.dir,
+		       name);
 }
 
 void control_socket_close(struct engine *engine)
 {
-	char name[sizeof engine->name + 8];
+	char name[sizeof engine->name + sizeof RECORD_SOCKET];
 
 	loop_close(&engine->control, NULL);
 	snprintf(name, sizeof name, "%s" RECORD_SOCKET, engine->name);

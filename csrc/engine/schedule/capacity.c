@@ -8,19 +8,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define TRIES 3 /* a count takes some microseconds */
-#define MS_NS 1000000
-
-int64_t capacity_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 * MS_NS + ts.tv_nsec;
-}
 
 static int open_folder(struct capacity *capacity)
 {
@@ -111,8 +103,8 @@ static int is_other(const struct capacity *capacity, const char *name)
 static int is_older(const struct record *other, int64_t since_ns)
 {
 	return other->since_ns > 0 && other->since_ns < since_ns &&
-	       capacity_now() - other->seen_ns <
-		       (int64_t)CAPACITY_STALE_MS * MS_NS;
+	       clock_ns() - other->seen_ns <
+		       (int64_t)CAPACITY_STALE_MS * CLOCK_MS_NS;
 }
 
 int capacity_count(struct capacity *capacity, int64_t since_ns,
@@ -144,13 +136,14 @@ int capacity_write(struct capacity *capacity, int cpus, int64_t since_ns)
 	struct record *last = &capacity->written;
 	struct record now = { .cpus = cpus,
 			      .since_ns = since_ns,
-			      .seen_ns = since_ns ? capacity_now() : 0 };
+			      .seen_ns = since_ns ? clock_ns() : 0 };
 	int err;
 
 	/* every word wakes those who wait, so that they must not answer it;
 	 * half a beat, as a timer may come too early by a little */
 	if (now.cpus == last->cpus && now.since_ns == last->since_ns &&
-	    now.seen_ns - last->seen_ns < (int64_t)CAPACITY_BEAT_MS * MS_NS / 2)
+	    now.seen_ns - last->seen_ns <
+		    (int64_t)CAPACITY_BEAT_MS * CLOCK_MS_NS / 2)
 		return 0;
 	err = record_write(capacity->record, &now);
 	if (!err)

@@ -94,7 +94,4 @@ int capacity_watch(struct capacity *capacity, struct loop *loop,
 /* Stops that; harmless when nothing is watched. */
 void capacity_unwatch(struct capacity *capacity);
 
-/* Nanoseconds of CLOCK_MONOTONIC, the same for all engines. */
-int64_t capacity_now(void);
-
 #endif

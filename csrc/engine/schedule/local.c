@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "base/clock.h"
 #include "engine/schedule/capacity.h"
 #include "engine/schedule/machine.h"
 
@@ -410,7 +411,7 @@ static int request(struct scheduler *s, struct schedule_request *r,
 	if (code)
 		return code;
 	r->scheduler = s;
-	r->since_ns = capacity_now();
+	r->since_ns = clock_ns();
 	r->cpus = r->vms = 0;
 	enqueue(l, r);
 	/* first the try, then the deadline, also where that is now */

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "engine/state/ledger_db.h"
 
@@ -120,7 +121,7 @@ static struct row *new_row(enum table table, const int64_t *ints,
 	if (!row)
 		return NULL;
 	row->table = table;
-	row->at_ms = ledger_db_now();
+	row->at_ms = clock_wall_ms();
 	row->size = size;
 	memcpy(row->ints, ints, sizeof row->ints);
 	at = row->data;
@@ -246,7 +247,7 @@ static int write_gap(struct ledger *l)
 {
 	char text[64];
 	struct row gap = { .table = EVENTS,
-			   .at_ms = ledger_db_now(),
+			   .at_ms = clock_wall_ms(),
 			   .ints = { -1 },
 			   .texts = { "ledger gap", text } };
 
@@ -384,7 +385,7 @@ struct ledger *ledger_open(struct loop *loop, const struct state *state,
 	l->loop = loop;
 	l->state = state;
 	snprintf(l->name, sizeof l->name, "%s", engine);
-	l->started_ms = ledger_db_now();
+	l->started_ms = clock_wall_ms();
 	loop_timer_start(loop, &l->timer, LEDGER_DELAY_MS, on_timer);
 	return l;
 }

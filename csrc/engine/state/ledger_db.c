@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/state/record.h"
 
 #define VERSION 1 /* of the schema; PRAGMA user_version */
@@ -36,14 +37,6 @@ static const char schema[] =
 	" engine INTEGER NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL,"
 	" vmid INTEGER, text TEXT, json TEXT);"
 	"PRAGMA user_version = 1;";
-
-int64_t ledger_db_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- errors ------------------------------------------------------------- */
 
@@ -149,7 +142,7 @@ int ledger_db_put_aside(sqlite3 *db, const struct state *state,
 	if (code)
 		return code;
 	snprintf(name, LEDGER_ASIDE, LEDGER_FILE ".corrupt-%" PRId64,
-		 ledger_db_now() / 1000);
+		 clock_wall_ms() / 1000);
 	/* of two that find the same file corrupt, one must not put aside the
 	 * new one of the other */
 	if (ledger_db_has_moved(db))
@@ -320,7 +313,7 @@ int ledger_db_end_engine(sqlite3 *db, const struct state *state, int64_t id,
 		"UPDATE domains SET state = 'lost', changed = %lld"
 		" WHERE engine = %lld AND state NOT IN ('ended', 'lost');"
 		"UPDATE engines SET ended = %lld WHERE id = %lld;";
-	long long now = ledger_db_now(), engine = id;
+	long long now = clock_wall_ms(), engine = id;
 	char *sql;
 	int code;
 

@@ -68,7 +68,4 @@ int ledger_db_bury(sqlite3 *db, const struct state *state, int64_t except,
 int ledger_db_end_engine(sqlite3 *db, const struct state *state, int64_t id,
 			 struct err *err);
 
-/* Milliseconds since the epoch. */
-int64_t ledger_db_now(void);
-
 #endif

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/spawn_process.h"
+#include "base/process.h"
 
 #define QEMU	 "qemu-system-x86_64"
 #define PRELOAD	 "gridcentric-preload.so"
@@ -45,7 +45,7 @@ struct command {
 	char *argv[MAX_ARGS + 1];
 	int n;
 	int failed; /* out of memory, or too many */
-	struct spawn spawn;
+	struct process_spec spec;
 	char path[PATH_MAX], preload[PATH_MAX + 32], track[48], engine[48];
 	char *env[5];
 };
@@ -83,8 +83,8 @@ static void free_command(struct command *command)
 
 static void give(struct command *command, int from, int to)
 {
-	command->spawn.fds[command->spawn.nfds].from = from;
-	command->spawn.fds[command->spawn.nfds++].to = to;
+	command->spec.fds[command->spec.nfds].from = from;
+	command->spec.fds[command->spec.nfds++].to = to;
 }
 
 /* The group that may use KVM, which the other user needs. */
@@ -287,11 +287,11 @@ int vm_command_run(const struct vm_plan *plan, pid_t *pid, struct err *err)
 	add_start(&command, plan);
 	set_environment(&command, plan);
 	command.argv[command.n] = NULL;
-	command.spawn.file = command.argv[0];
-	command.spawn.argv = command.argv;
-	command.spawn.dir = "/";
-	command.spawn.env = command.env;
-	code = command.failed ? -ENOMEM : spawn_process(&command.spawn, pid);
+	command.spec.file = command.argv[0];
+	command.spec.argv = command.argv;
+	command.spec.dir = "/";
+	command.spec.env = command.env;
+	code = command.failed ? -ENOMEM : process_start(&command.spec, pid);
 	if (code)
 		err_set(err, code, "setpriv (package util-linux)");
 out:

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/setting.h"
+#include "base/unix_socket.h"
 
 #define READ_SIZE 4096
 
@@ -72,34 +73,6 @@ static void on_late(struct loop_timer *timer)
 
 /* ---- sending ----------------------------------------------------------- */
 
-/* Sends once, with the descriptor on the first byte. */
-static ssize_t send_some(int sock, struct qmp_command *command)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = command->text + command->sent,
-			     .iov_len = command->len - command->sent };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
-
-	if (command->fd >= 0) {
-		struct cmsghdr *cmsg = &control.align;
-
-		msg.msg_control = control.space;
-		msg.msg_controllen = sizeof control.space;
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &command->fd, sizeof(int));
-	}
-	do
-		n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
-}
-
 static void on_ready(struct loop_source *source, uint32_t events);
 
 /* Sends what is left of the first command. */
@@ -108,7 +81,11 @@ static void send_first(struct qmp *qmp)
 	struct qmp_command *command = qmp->first;
 
 	while (command && command->sent < command->len) {
-		ssize_t n = send_some(qmp->source.fd, command);
+		/* the descriptor goes with the first byte */
+		ssize_t n = unix_socket_send(qmp->source.fd,
+					     command->text + command->sent,
+					     command->len - command->sent,
+					     &command->fd, command->fd >= 0);
 
 		if (n == -EAGAIN)
 			break;

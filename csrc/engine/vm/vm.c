@@ -7,11 +7,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/reap.h"
+#include "base/process.h"
 #include "base/text.h"
 
 #define LAST_READS 64 /* of the console, a KiB each, at its end */
@@ -38,7 +36,7 @@ static void on_ended(struct loop_source *source, uint32_t events)
 
 	if (!vm->pid)
 		return; /* handed over: its domain has a pidfd of its own */
-	reap_pidfd(source->fd, &status);
+	process_reap(source->fd, &status);
 	vm->pid = 0;
 	loop_change(source, EPOLLET);
 	vm->ended(vm);
@@ -49,7 +47,6 @@ static void on_console(struct loop_source *source, uint32_t events)
 	struct vm *vm = container_of(source, struct vm, console);
 	char data[1024];
 	ssize_t n = recv(source->fd, data, sizeof data, MSG_DONTWAIT);
-	size_t len, over;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -57,29 +54,20 @@ static void on_console(struct loop_source *source, uint32_t events)
 		loop_close(source, NULL);
 		return;
 	}
-	len = (size_t)n;
-	over = vm->tail_len + len > VM_TAIL ? vm->tail_len + len - VM_TAIL : 0;
-	memmove(vm->tail, vm->tail + over, vm->tail_len - over);
-	memcpy(vm->tail + vm->tail_len - over, data, len);
-	vm->tail_len += len - over;
+	vm->tail_len = text_append_tail(vm->tail, vm->tail_len, VM_TAIL, data,
+					(size_t)n);
 	if (vm->said)
-		vm->said(vm, data, len);
+		vm->said(vm, data, (size_t)n);
 }
 
 /* Watches what was started; near ends become the sources'. Where there is no
  * room for them, it ends at once, as if by itself. */
 static int watch(struct vm *vm, int *qmp, int *console)
 {
-	int fd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
-	int code = fd < 0 ? -errno : 0;
+	int code = process_watch(&vm->pidfd, vm->loop, vm->pid, on_ended);
 
-	if (!code)
-		code = loop_add(vm->loop, &vm->pidfd, fd, EPOLLIN, on_ended);
 	if (code) {
-		if (fd >= 0)
-			close(fd);
-		kill(vm->pid, SIGKILL);
-		waitpid(vm->pid, NULL, 0);
+		process_destroy(vm->pid);
 		vm->pid = 0;
 		return code;
 	}
@@ -172,7 +160,7 @@ static void on_killed(struct loop_source *source, uint32_t events)
 {
 	int status;
 
-	reap_pidfd(source->fd, &status);
+	process_reap(source->fd, &status);
 	loop_close(source, on_closed);
 }
 

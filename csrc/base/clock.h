@@ -1,0 +1,24 @@
+/*
+ * clock - the two clocks of the kernel, as integers
+ *
+ * The monotonic clock is for durations and deadlines: it never jumps, and
+ * all processes of one machine see the same one. The wall clock is for
+ * times that people read, or that outlive the machine's uptime.
+ */
+#ifndef GC_BASE_CLOCK_H
+#define GC_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_MS_NS 1000000 /* nanoseconds in a millisecond */
+
+/* CLOCK_MONOTONIC in milliseconds, microseconds, nanoseconds. */
+int64_t clock_ms(void);
+int64_t clock_us(void);
+int64_t clock_ns(void);
+
+/* CLOCK_REALTIME: milliseconds or nanoseconds since the epoch. */
+int64_t clock_wall_ms(void);
+int64_t clock_wall_ns(void);
+
+#endif
