@@ -4,6 +4,7 @@
  *	ram = engine_ram.new(size)	-- or nil, text, name
  *	ram:fd(), ram:bytes()		-- bytes: that it takes
  *	ram:fill(page, byte)		-- by write(2)
+ *	ram:seal()			-- -> true, or nil, text, name
  *	ram:data()			-- -> { page, ... } that are no holes
  *	ram:difference(other)		-- -> the first page, nil: they are equal
  *
@@ -101,6 +102,16 @@ static int drop_ram(lua_State *L)
 	ram_drop(*ram);
 	*ram = NULL;
 	return 0;
+}
+
+static int ram_seal_it(lua_State *L)
+{
+	int code = ram_seal(ram_of(L, 1));
+
+	if (code)
+		return push_code(L, code);
+	lua_pushboolean(L, 1);
+	return 1;
 }
 
 static int ram_fd(lua_State *L)
@@ -451,9 +462,10 @@ static void add_type(lua_State *L, const char *name, const luaL_Reg *methods,
 }
 
 static const luaL_Reg ram_methods[] = {
-	{ "fd", ram_fd },    { "bytes", ram_takes },	   { "fill", fill_ram },
-	{ "data", data_of }, { "difference", difference }, { "drop", drop_ram },
-	{ NULL, NULL },
+	{ "seal", ram_seal_it }, { "fd", ram_fd },
+	{ "bytes", ram_takes },	 { "fill", fill_ram },
+	{ "data", data_of },	 { "difference", difference },
+	{ "drop", drop_ram },	 { NULL, NULL },
 };
 
 static const luaL_Reg copy_methods[] = {

@@ -231,7 +231,9 @@ void qemu_disk_froze(struct qemu_vm *vm)
 {
 	struct qemu_disk *disk = &vm->disk;
 
+	assert(disk->top && disk->next);
 	disk->frozen_set = disk->top->number;
+	disk_seal(disk->top);
 	disk_drop(disk->top);
 	disk->top = disk->next;
 	disk->next = NULL;

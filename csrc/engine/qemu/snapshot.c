@@ -33,6 +33,20 @@ void qemu_snapshot_drop(struct qemu_snapshot *snapshot)
 
 /* ---- its end ----------------------------------------------------------- */
 
+/* Makes RAM and state final, before clones read them: the source's QEMU, and
+ * every clone's, may have the files open for writing. */
+static void seal(struct qemu_snapshot *snapshot)
+{
+	int code = ram_seal(snapshot->stock->copy.to);
+
+	if (!code &&
+	    fcntl(snapshot->state, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		code = -errno;
+	if (code)
+		err_set(&snapshot->err, code, "sealing the snapshot");
+}
+
 /* The image is there, or err tells why not. */
 static void finish(struct qemu_snapshot *snapshot)
 {
@@ -46,7 +60,7 @@ static void finish(struct qemu_snapshot *snapshot)
 	source->snapshot = NULL;
 	/* the VMs that wait have run nothing of the guest's yet */
 	if (!snapshot->err.code)
-		ram_seal(snapshot->stock->copy.to);
+		seal(snapshot);
 	if (image)
 		b->snapshotted(image, &snapshot->err);
 	qemu_snapshot_drop(snapshot);
@@ -320,7 +334,8 @@ int qemu_snapshot_begin(struct backend *b, struct image *image, struct err *err)
 	if (!snapshot)
 		return err_set(err, -ENOMEM, "clone");
 	snapshot->uses = 1;
-	snapshot->state = memfd_create("gridcentric-state", MFD_CLOEXEC);
+	snapshot->state = memfd_create("gridcentric-state",
+				       MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (snapshot->state < 0)
 		err_set(err, -errno, "state of the devices");
 	else

@@ -106,9 +106,13 @@ static int open_file(void)
 	int fd = open(is_set ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC,
 		      0600);
 
-	if (fd < 0 && !is_set)
-		fd = memfd_create("gridcentric-disk", MFD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0 || is_set)
+		return fd < 0 ? -errno : fd;
+	fd = memfd_create("gridcentric-disk", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	fchmod(fd, 0600); /* a reader cannot open it again to write */
+	return fd;
 }
 
 struct disk_layer *disk_new(struct disk_layer *below, int64_t size, int number,
@@ -163,6 +167,13 @@ void disk_drop(struct disk_layer *layer)
 		free(layer);
 		layer = below;
 	}
+}
+
+void disk_seal(struct disk_layer *layer)
+{
+	/* of a file on a disk this fails: it has no seals */
+	fcntl(layer->fd, F_ADD_SEALS,
+	      F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 }
 
 void disk_is_whole(struct disk_layer *layer)

@@ -53,6 +53,10 @@ struct disk_layer *disk_use(struct disk_layer *layer);
 /* One use less; with the last it is gone. NULL is harmless. */
 void disk_drop(struct disk_layer *layer);
 
+/* The layer is frozen: where it lies in memory, nobody can write to it any
+ * more, not even the QEMU that did. On a disk its owner is trusted with that. */
+void disk_seal(struct disk_layer *layer);
+
 /* It has all that was below it, but the image: stands on that. */
 void disk_is_whole(struct disk_layer *layer);
 

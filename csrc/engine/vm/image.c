@@ -1,4 +1,4 @@
-/* engine/vm/image - see engine/vm/image.h */
+/* image - see image.h */
 #include "engine/vm/image.h"
 
 #include <endian.h>
@@ -31,11 +31,15 @@ struct tar_header {
 
 _Static_assert(sizeof(struct tar_header) == BLOCK, "a tar header is a block");
 
-/* A copy of size bytes at offset at, in a file without a name. Negated errno
- * on error; one that is cut off is -EIO. */
+/*
+ * Copies size bytes at offset at into a file without a name, which nobody can
+ * change then: QEMU gets this descriptor, and the next master boots from it.
+ * Returns the descriptor or a negated errno; -EIO when the end is missing.
+ */
 static int copy_member(int file, off_t at, int64_t size, const char *name)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC), code = 0;
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int code = 0;
 
 	if (fd < 0)
 		return -errno;
@@ -48,7 +52,10 @@ static int copy_member(int file, off_t at, int64_t size, const char *name)
 		code = n < 0 ? -errno : n == 0 ? -EIO : 0;
 		size -= n > 0 ? n : 0;
 	}
-	if (!code && fchmod(fd, 0444) < 0)
+	if (!code && (fchmod(fd, 0444) < 0 ||
+		      fcntl(fd, F_ADD_SEALS,
+			    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+				    F_SEAL_SEAL) < 0))
 		code = -errno;
 	if (!code)
 		return fd;

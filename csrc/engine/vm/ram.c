@@ -1,6 +1,7 @@
-/* engine/vm/ram - see engine/vm/ram.h */
+/* ram - see ram.h */
 #include "engine/vm/ram.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* A new file without a name. Returns the descriptor or a negated errno. */
 static int open_file(void)
 {
 	const char *dir = getenv("GRIDCENTRIC_RAM_DIR");
@@ -19,9 +21,26 @@ static int open_file(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Whether size bytes are left where it lies, if that can be told: nobody who
- * maps a file is told in time that the storage is full. A memfd has no bound
- * but the machine's memory, which tickets see to. */
+/*
+ * Gives the file its size, for good: a QEMU that was taken over could otherwise
+ * cut it off under everyone who maps it, this engine too, and a page that is
+ * missing there ends a process with SIGBUS. Only a memfd can be sealed; in
+ * $GRIDCENTRIC_RAM_DIR a VM is trusted with that. Returns 0 or a negated errno.
+ */
+static int fix_size(int fd, int64_t size)
+{
+	if (ftruncate(fd, size) < 0)
+		return -errno;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0 &&
+	    errno != EINVAL && errno != EPERM)
+		return -errno;
+	return 0;
+}
+
+/* Whether size bytes are free in $GRIDCENTRIC_RAM_DIR, as far as the file
+ * system can say: a process that maps a file learns too late that storage is
+ * full. A memfd is bounded by the machine's memory, which tickets account
+ * for. */
 static int has_room(int fd, int64_t size)
 {
 	struct statvfs st;
@@ -35,6 +54,7 @@ struct ram *ram_new(int64_t size, struct err *err)
 	struct ram *ram = calloc(1, sizeof *ram);
 	int code = -ENOMEM;
 
+	assert(size > 0);
 	if (!ram)
 		goto out;
 	ram->size = size;
@@ -43,11 +63,13 @@ struct ram *ram_new(int64_t size, struct err *err)
 	code = ram->fd < 0 ? ram->fd : 0;
 	if (code)
 		goto out;
-	/* QEMU, under another user perhaps, opens it by the descriptor */
+	/* QEMU, often under another user, opens it through the descriptor */
 	if (!has_room(ram->fd, size))
 		code = -ENOSPC;
-	else if (fchmod(ram->fd, 0666) < 0 || ftruncate(ram->fd, size) < 0)
+	else if (fchmod(ram->fd, 0666) < 0)
 		code = -errno;
+	else
+		code = fix_size(ram->fd, size);
 out:
 	if (!code)
 		return ram;
@@ -60,19 +82,27 @@ out:
 
 struct ram *ram_use(struct ram *ram)
 {
+	assert(ram->uses > 0);
 	ram->uses++;
 	return ram;
 }
 
-void ram_seal(struct ram *ram)
+int ram_seal(struct ram *ram)
 {
-	/* of use for memfds only */
-	fcntl(ram->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+	/* EINVAL, EPERM: of a file in $GRIDCENTRIC_RAM_DIR, or sealed before */
+	if (fcntl(ram->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) <
+		    0 &&
+	    errno != EINVAL && errno != EPERM)
+		return -errno;
+	return 0;
 }
 
 void ram_drop(struct ram *ram)
 {
-	if (!ram || --ram->uses > 0)
+	if (!ram)
+		return;
+	assert(ram->uses > 0);
+	if (--ram->uses > 0)
 		return;
 	if (ram->map)
 		munmap(ram->map, (size_t)ram->size);

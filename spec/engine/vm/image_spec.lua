@@ -107,6 +107,17 @@ describe("an image", function()
 	end))
 end)
 
+describe("the kernel and initramfs of an image", function()
+	it("cannot be changed by a QEMU that has them open", with_image(make_image, function(image)
+		for i, text in ipairs { kernel, initrd } do
+			local fd = image.fds[i]
+			assert.equal("EPERM", select(3, uv.fs_write(fd, "evil", 0)))
+			assert.equal("EPERM", select(3, uv.fs_ftruncate(fd, 0)))
+			assert.equal(text, uv.fs_read(fd, #text + 1, 0))
+		end
+	end))
+end)
+
 describe("no image", function()
 	it("is a tar with other members, or another order", function()
 		async.run(function(t)
