@@ -14,6 +14,7 @@ return {
 	agent = build .. "/lib/gridcentric/gridcentric-agent",
 	core = build .. "/lib/gridcentric/core.so",
 	libgridcentric = build .. "/lib/libgridcentric.so",
+	preload = build .. "/lib/gridcentric/gridcentric-preload.so", -- into QEMU
 	examples = root .. "/examples",
 	scripts = root .. "/spec/scripts", -- programs that specs start
 }

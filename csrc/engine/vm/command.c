@@ -2,6 +2,7 @@
 #include "engine/vm/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ enum {
 	FD_INITRD,
 	FD_LAN,
 	FD_TAP,
+	FD_PRELOAD,
 };
 
 int vm_host_port(const struct vm_spec *spec)
@@ -46,7 +48,8 @@ struct command {
 	int n;
 	int failed; /* out of memory, or too many */
 	struct process_spec spec;
-	char path[PATH_MAX], preload[PATH_MAX + 32], track[48], engine[48];
+	int library; /* descriptor of what is preloaded; -1: not open */
+	char path[PATH_MAX], preload[48], track[48], engine[48];
 	char *env[5];
 };
 
@@ -234,13 +237,33 @@ static void add_start(struct command *command, const struct vm_plan *plan)
 	}
 }
 
-/* Of the engine's own environment a path, and what is preloaded, which lies
- * beside the engine: csrc/preload/. */
+/*
+ * Opens the library that is preloaded into QEMU (csrc/preload/qemu/), which lies
+ * beside the engine. QEMU gets the descriptor and finds the library through it:
+ * LD_PRELOAD cannot hold a path with blanks or colons, and the user that QEMU
+ * runs as may not reach the folder. Returns 0 or a negative code.
+ */
+static int open_preload(struct command *command, struct err *err)
+{
+	char path[PATH_MAX + sizeof PRELOAD], *name;
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	if (len < 0)
+		return err_set(err, -errno, "/proc/self/exe");
+	path[len] = '\0';
+	name = strrchr(path, '/');
+	strcpy(name ? name + 1 : path, PRELOAD);
+	command->library = open(path, O_RDONLY | O_CLOEXEC);
+	if (command->library < 0)
+		return err_set(err, -errno, "%s", path);
+	give(command, command->library, FD_PRELOAD);
+	return 0;
+}
+
+/* Of the engine's environment QEMU gets PATH only. */
 static void set_environment(struct command *command, const struct vm_plan *plan)
 {
 	const char *path = getenv("PATH");
-	char engine[PATH_MAX - 64], *slash;
-	ssize_t len = readlink("/proc/self/exe", engine, sizeof engine - 1);
 	int n = 0;
 
 	snprintf(command->path, sizeof command->path, "PATH=%s",
@@ -249,14 +272,9 @@ static void set_environment(struct command *command, const struct vm_plan *plan)
 	snprintf(command->engine, sizeof command->engine,
 		 "GRIDCENTRIC_ENGINE_PID=%d", (int)getpid());
 	command->env[n++] = command->engine;
-	engine[len > 0 ? len : 0] = '\0';
-	slash = strrchr(engine, '/');
-	if (slash) {
-		snprintf(command->preload, sizeof command->preload,
-			 "LD_PRELOAD=%.*s/" PRELOAD, (int)(slash - engine),
-			 engine);
-		command->env[n++] = command->preload;
-	}
+	snprintf(command->preload, sizeof command->preload,
+		 "LD_PRELOAD=/proc/self/fd/%d", FD_PRELOAD);
+	command->env[n++] = command->preload;
 	/* clones map it privately: their writes are seen otherwise */
 	if (!plan->is_clone) {
 		snprintf(command->track, sizeof command->track,
@@ -268,7 +286,7 @@ static void set_environment(struct command *command, const struct vm_plan *plan)
 
 int vm_command_run(const struct vm_plan *plan, pid_t *pid, struct err *err)
 {
-	struct command command = { 0 };
+	struct command command = { .library = -1 };
 	int code;
 
 	give(&command, plan->far.qmp, FD_QMP);
@@ -277,7 +295,9 @@ int vm_command_run(const struct vm_plan *plan, pid_t *pid, struct err *err)
 	/* what QEMU itself has to say belongs to what its guest says */
 	give(&command, plan->far.console, STDERR_FILENO);
 	give(&command, plan->ram->fd, FD_RAM);
-	code = add_wrapper(&command, plan, err);
+	code = open_preload(&command, err);
+	if (!code)
+		code = add_wrapper(&command, plan, err);
 	if (code)
 		goto out;
 	add_machine(&command, plan);
@@ -295,6 +315,8 @@ int vm_command_run(const struct vm_plan *plan, pid_t *pid, struct err *err)
 	if (code)
 		err_set(err, code, "setpriv (package util-linux)");
 out:
+	if (command.library >= 0)
+		close(command.library);
 	free_command(&command);
 	return code;
 }

@@ -69,16 +69,19 @@ local function make_qemu(t, mode)
 	files.copy(paths.scripts .. "/fake_qemu.lua", folder .. "/fake_qemu.lua", EXECUTABLE)
 	files.write(folder .. "/qemu", ([[#!/bin/sh
 		unset LD_PRELOAD
+		sed -n 's/.*gridcentric-preload/preloaded: gridcentric-preload/p' /proc/$$/maps >&2
 		GRIDCENTRIC_SPEC=%s exec lua5.4 %s/fake_qemu.lua %s "$@"
 	]]):format(t.mark, folder, mode), EXECUTABLE)
 	return folder .. "/qemu"
 end
 
--- Body gets an owner of a guest of that mode.
-local function with(mode, body)
+-- Body gets an owner of a guest of that mode. engine: where it lies, if not where it was built.
+local function with(mode, body, engine)
 	async.run(function(t)
 		local p = t.spawn { "lua5.4", paths.scripts .. "/backend.lua", tostring(PORT), make_image(t),
-			stdin = true, env = { GRIDCENTRIC_QEMU = make_qemu(t, mode) } }
+			stdin = true, env = {
+				GRIDCENTRIC_QEMU = make_qemu(t, mode), GRIDCENTRIC_ENGINE = engine and engine(t),
+			} }
 		local owner = setmetatable({ t = t, p = p }, Owner)
 		body(owner)
 		owner:say "close"
@@ -148,6 +151,33 @@ describe("the engine, with a guest", function()
 			owner.p:line "^ended 0$"
 			owner:assert_engine_lives()
 			assert.equal(1, owner:count "ended 0")
+		end)
+	end)
+end)
+
+describe("an engine in a folder whose name has blanks and colons", function()
+	it("has its library in QEMU all the same, as one that QEMU's user cannot enter", function()
+		local function engine(t)
+			local folder = t.tmpdir() .. "/a b:c"
+			assert(uv.fs_mkdir(folder, tonumber("700", 8)))
+			files.copy(paths.engine, folder .. "/gridcentric-engine", EXECUTABLE)
+			files.copy(paths.preload, folder .. "/gridcentric-preload.so", EXECUTABLE)
+			return folder .. "/gridcentric-engine"
+		end
+		with("honest", function(owner)
+			owner:ready()
+			owner.p:errline "^preloaded: gridcentric%-preload"
+		end, engine)
+	end)
+
+	it("says what is missing where the library is", function()
+		async.run(function(t)
+			local folder = t.tmpdir()
+			files.copy(paths.engine, folder .. "/gridcentric-engine", EXECUTABLE)
+			local p = t.spawn { "lua5.4", paths.scripts .. "/backend.lua", tostring(PORT), make_image(t),
+				stdin = true, env = { GRIDCENTRIC_ENGINE = folder .. "/gridcentric-engine" } }
+			assert.not_equal(0, (p:wait()))
+			assert.matches("gridcentric%-preload%.so: No such file", p.stderr)
 		end)
 	end)
 end)
