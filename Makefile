@@ -138,7 +138,7 @@ DEPS = gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-luv lua-lpeg \
 # what virtual machines, and building their images, need besides
 DEPS_VM = qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs fdisk mtools \
 	syslinux syslinux-common
-DEPS_TEST = lua-busted lua-check luarocks mandoc curl procps strace haproxy wrk chromium \
+DEPS_TEST = lua-busted lua-check luarocks mandoc zsh fish curl procps strace haproxy wrk chromium \
 	chromium-driver fonts-dejavu-core valgrind cppcheck clang clang-format \
 	libclang-rt-14-dev prometheus prometheus-node-exporter
 
@@ -294,13 +294,17 @@ $(BENCH_MODULES): $(BUILD)/bench/lib/bench/%.so: $(BUILD)/obj/spec/bench/lua_%.o
 C_FILES = $(shell find csrc examples spec -name '*.[ch]')
 
 lint:
-	@luacheck -q lua spec examples rockspec
+	@luacheck -q lua spec examples rockspec .ci
 	@cppcheck -q --std=c11 -Icsrc --enable=warning,portability \
 		--suppress=missingIncludeSystem --inline-suppr --error-exitcode=1 csrc
 	@clang-format --dry-run -Werror $(C_FILES)
 
 format:
 	clang-format -i $(C_FILES)
+
+# what is made from data, such as the options in man/gcscale.1
+generate:
+	@$(LUA) .ci/generate.lua
 
 # ---- installing --------------------------------------------------------------
 
@@ -349,10 +353,11 @@ help:
 	@echo 'make fuzz       feeds the parsers, each for FUZZ_SECONDS'
 	@echo 'make bench      measures; BENCH=name: these only; bench-vm: virtual machines'
 	@echo 'make lint       what luacheck, cppcheck and clang-format find; format: mends C'
+	@echo 'make generate   brings generated parts of the manual up to date'
 	@echo 'make install    into PREFIX, /usr/local; below DESTDIR'
 	@echo 'make clean      removes what was built'
 
 .PHONY: all tools deps deps-vm deps-test run run-vm env spec-modules test check check-asan check-asan-vm \
-	check-valgrind fuzz bench bench-stamped bench-vm lint format install install-lua install-c clean help
+	check-valgrind fuzz bench bench-stamped bench-vm lint format generate install install-lua install-c clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

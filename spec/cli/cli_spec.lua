@@ -233,7 +233,7 @@ describe("cli", function()
 			async.run(function(t)
 				for args, expected in pairs {
 					[{}] = "a command is required",
-					[{ "statsu" }] = "no command and no file: statsu %(did you mean status%?%)",
+					[{ "statsu" }] = "no such command or file: statsu %(did you mean status%?%)",
 					[{ "events", "--limit", "0" }] = 'a whole number from 1 expected, got "0"',
 					[{ "x.lua", "--listen", "nowhere" }] = "%-%-listen: a port or",
 					[{ "x.lua", "--lisen", "1" }] = "unknown option",
@@ -241,7 +241,7 @@ describe("cli", function()
 					[{ "run-image", "x", "--memory", "1" }] = "%-%-memory: a size as 256M or 2G",
 					[{ "run-image", "x", "--cpus", "x" }] = "%-%-cpus: a whole number from 1 to 255",
 					[{ "run-image", "x", "--accel", "hvf" }] = '%-%-accel: "auto", "kvm" or "tcg"',
-					[{ "run-image", "x", "--port", "65536" }] = "%-%-port: a port expected",
+					[{ "run-image", "x", "--port", "65536" }] = "%-%-port: a port from 0 to 65535 expected",
 					[{ "run-image", "x", "--name", "@" }] = "%-%-name: a name of letters",
 					[{ "run-image", "x", "--forward", "a:1" }] = "%-%-forward: a port or",
 					[{ "run-image", "x", "--port", "0", "--forward", "1" }] = "%-%-forward needs a %-%-port",

@@ -6,6 +6,7 @@
 
 local async = require "spec.support.async"
 local compile = require "gridcentric.policy.rules.compile"
+local gcscale_commands = require "gridcentric.cli.commands"
 local history = require "gridcentric.policy.rules.history"
 local json = require "dkjson"
 local keys = require "gridcentric.config.keys"
@@ -98,6 +99,13 @@ local function section(page, kind, heading)
 	return rest:sub(1, math.min(rest:find("\n.Sh ", 1, true), rest:find("\n.Ss ", 1, true) or #rest))
 end
 
+-- All commands of gcscale by their full names.
+local function every_command()
+	local found = {}
+	gcscale_commands.each(function(command, name) found[name] = command end)
+	return found
+end
+
 describe("the manual #lint", function()
 	for _, page in ipairs(PAGES) do
 		it(page .. " renders without a warning", function()
@@ -111,7 +119,7 @@ describe("the manual #lint", function()
 	end
 
 	it("refers to pages that exist", function()
-		local system = { ["fork.2"] = true, ["flock.2"] = true }
+		local system = { ["bash.1"] = true, ["nohup.1"] = true, ["fork.2"] = true, ["flock.2"] = true }
 		for _, page in ipairs(PAGES) do
 			for name, number in read("man/" .. page):gmatch("%.Xr (%S+) (%d)") do
 				local file = name .. "." .. number
@@ -152,16 +160,24 @@ describe("the manual #lint", function()
 			"gridcentric.3")
 	end)
 
-	it("has all commands and options of gcscale", function()
-		local general = output("'%s' --help", paths.gcscale)
-		local commands = {}
-		for command in general:match("Commands:\n(.-)\n\n"):gmatch("\n? +([%l-]+)  ") do
-			commands[#commands + 1] = command
+	it("has all commands of gcscale with their arguments", function()
+		local page = read "man/gcscale.1"
+		for full_name, command in pairs(every_command()) do
+			local item = { ".It Cm " .. full_name }
+			for _, argument in ipairs(command.arguments or {}) do
+				local value = argument.choices and table.concat(argument.choices, " | ")
+					or (argument.count and "Op Ar " or "Ar ") .. argument.value:lower()
+				item[#item + 1] = value .. (argument.count == "*" and " ..." or "")
+			end
+			local line = table.concat(item, " "):gsub("(Ar %S+) Ar ", "%1 ")
+			assert(page:find(("\n%s\n"):format(line), 1, true), line)
 		end
-		assert_documented(commands, "gcscale.1")
+	end)
+
+	it("has all options of gcscale", function()
 		local options = {}
-		for _, command in ipairs { "", "image build", "image check", table.unpack(commands) } do
-			local help = output("'%s' %s --help", paths.gcscale, command)
+		for full_name in pairs(every_command()) do
+			local help = output("'%s' %s --help", paths.gcscale, full_name)
 			for option in help:match("Options:\n(.*)"):gmatch("%f[%S](%-[%-%l]+)") do
 				options[#options + 1] = option
 			end
@@ -363,9 +379,9 @@ function runners.shell(t, text)
 			assert(is_word_in(targets, target), target)
 		end
 	end
-	for word in text:gmatch("%f[%w]gcscale ([%w/.-]+)") do
-		local is_command = is_word_in(output("'%s' --help", paths.gcscale), word)
-		assert(is_command or uv.fs_stat(paths.root .. "/" .. word), word)
+	for word in ("\n" .. text):gmatch("\n[%w~/]*gcscale ([%w/.-]+)") do
+		local is_option = word:find "^%-%-"
+		assert(is_option or gcscale_commands.BY_NAME[word] or uv.fs_stat(paths.root .. "/" .. word), word)
 	end
 	for file in text:gmatch("[%w/-]+%.rockspec") do read(file) end
 end

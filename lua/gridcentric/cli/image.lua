@@ -70,9 +70,9 @@ function commands.check(args, terminal)
 	return exit.fail(exit.FAILED, ("%s: %s"):format(name, why))
 end
 
----@param args { image_command: string }
+---@param args { subcommand: string }
 ---@param terminal gridcentric.Terminal
 ---@return integer exit status
 return function(args, terminal)
-	return commands[args.image_command](args, terminal)
+	return commands[args.subcommand](args, terminal)
 end
