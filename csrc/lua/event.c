@@ -26,6 +26,7 @@
 #include "guest/op.h"
 #include "lua/common.h"
 #include "lua/proxy.h"
+#include "wire/names.h"
 
 static void set_int(lua_State *L, const char *key, lua_Integer value)
 {
@@ -62,16 +63,6 @@ static void push_vmids(lua_State *L, struct wire_msg *msg)
 	}
 }
 
-static const char *state_name(int64_t state)
-{
-	static const char *const names[] = { "starting", "ready", "stopping",
-					     "ended" };
-
-	if (state < 0 || state >= (int64_t)(sizeof names / sizeof names[0]))
-		return "unknown";
-	return names[state];
-}
-
 /* "8001=127.64.0.1:8001 ..." as { [8001] = "127.64.0.1:8001", ... } */
 static void set_endpoints(lua_State *L, struct wire_str s)
 {
@@ -101,7 +92,7 @@ static void push_domains(lua_State *L, struct wire_msg *msg)
 		lua_createtable(L, 0, 5);
 		set_int(L, "vmid", wire_int(msg));
 		set_int(L, "pid", wire_int(msg));
-		lua_pushstring(L, state_name(wire_int(msg)));
+		lua_pushstring(L, domain_state_name(wire_int(msg)));
 		lua_setfield(L, -2, "state");
 		set_str(L, "host", wire_str(msg));
 		set_endpoints(L, wire_str(msg));
@@ -171,7 +162,7 @@ static int push_domain_event(lua_State *L, struct wire_msg *msg)
 	int64_t status;
 
 	lua_pushinteger(L, wire_int(msg));
-	lua_pushstring(L, state_name(wire_int(msg)));
+	lua_pushstring(L, domain_state_name(wire_int(msg)));
 	lua_createtable(L, 0, 6);
 	set_int(L, "pid", wire_int(msg));
 	status = wire_int(msg);

@@ -156,7 +156,7 @@ describe("the manual #lint", function()
 
 	it("has all names of errors and statuses", function()
 		assert_documented(grep("X%(%d+, (GC_E%u+),", "csrc/base/err.h"), "gridcentric.3")
-		assert_documented(grep('return "(%l+)"', "csrc/wire/ticket_status.c"),
+		assert_documented(grep('return "(%l+)"', "csrc/wire/names.c"),
 			"gridcentric.3")
 	end)
 

@@ -19,6 +19,7 @@
 #include "base/process.h"
 #include "engine/core/client.h"
 #include "engine/core/ticket.h"
+#include "wire/names.h"
 
 #define NEWBORN_MS 1000 /* in which a clone is not told to end */
 /* For the parent's word on an exit status: it comes when the parent is back in
@@ -146,14 +147,12 @@ void domain_endpoints(const struct domain *domain, char *text, size_t size)
 static void changed(struct domain *domain, enum domain_state state,
 		    const char *text)
 {
-	static const char *const names[] = { "starting", "ready", "stopping",
-					     "ended" };
 	char endpoints[512];
 
 	domain->state = state;
 	domain_endpoints(domain, endpoints, sizeof endpoints);
 	ledger_domain(domain->engine->ledger, domain->vmid, domain->pid,
-		      names[state], "localhost", endpoints,
+		      domain_state_name(state), "localhost", endpoints,
 		      domain->ticket ? domain->ticket->uuid : "",
 		      domain->status);
 	domain->engine->domain_changed(domain, text);

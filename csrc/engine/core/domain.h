@@ -12,15 +12,15 @@
 #define GC_ENGINE_CORE_DOMAIN_H
 
 #include "engine/core/core.h"
+#include "gridcentric/gc-guest.h"
 
 #define DOMAIN_TOKEN 33 /* 32 hexadecimal digits and the NUL */
 
-/* As in gc-guest.h: they travel over the channel. */
 enum domain_state {
-	DOMAIN_STARTING,
-	DOMAIN_READY,
-	DOMAIN_STOPPING,
-	DOMAIN_ENDED,
+	DOMAIN_STARTING = GC_DOMAIN_STARTING,
+	DOMAIN_READY = GC_DOMAIN_READY,
+	DOMAIN_STOPPING = GC_DOMAIN_STOPPING,
+	DOMAIN_ENDED = GC_DOMAIN_ENDED,
 };
 
 /* Somebody who waits for a domain's end, or for its start. */
