@@ -1,6 +1,7 @@
 /* loop - see loop.h */
 #include "base/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -18,87 +19,123 @@ int64_t loop_now(void)
 	return clock_ms();
 }
 
-static int watch(struct loop *loop, int op, int fd, uint32_t events, void *data)
+/* ---- opening and freeing ------------------------------------------------ */
+
+static int epoll_control(struct loop *loop, int op, int fd, uint32_t events,
+			 void *data)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = data };
 
 	return epoll_ctl(loop->epfd, op, fd, &ev) < 0 ? -errno : 0;
 }
 
+static void close_descriptors(struct loop *loop)
+{
+	if (loop->epfd >= 0)
+		close(loop->epfd);
+	if (loop->timerfd >= 0)
+		close(loop->timerfd);
+	if (loop->wakefd >= 0)
+		close(loop->wakefd);
+	loop->epfd = loop->timerfd = loop->wakefd = -1;
+}
+
 /*
  * Opens the three descriptors and puts the timer and the wake-up into the
- * epoll set; these two are told from sources by their data pointers, which
- * point to the loop's own fields.
+ * epoll set. Their data pointers tell them from sources: they point to the
+ * loop's own fields.
  */
 static int open_descriptors(struct loop *loop)
 {
-	int err;
+	int err = 0;
 
+	loop->timerfd = loop->wakefd = -1;
 	loop->epfd = epoll_create1(EPOLL_CLOEXEC);
-	loop->timerfd =
-		timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	loop->wakefd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (loop->epfd < 0 || loop->timerfd < 0 || loop->wakefd < 0) {
+	if (loop->epfd >= 0)
+		loop->timerfd = timerfd_create(CLOCK_MONOTONIC,
+					       TFD_NONBLOCK | TFD_CLOEXEC);
+	if (loop->timerfd >= 0)
+		loop->wakefd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (loop->wakefd < 0)
 		err = -errno;
-		goto out;
-	}
-	err = watch(loop, EPOLL_CTL_ADD, loop->timerfd, EPOLLIN,
-		    &loop->timerfd);
 	if (!err)
-		err = watch(loop, EPOLL_CTL_ADD, loop->wakefd, EPOLLIN,
-			    &loop->wakefd);
-out:
-	if (err) {
-		if (loop->epfd >= 0)
-			close(loop->epfd);
-		if (loop->timerfd >= 0)
-			close(loop->timerfd);
-		if (loop->wakefd >= 0)
-			close(loop->wakefd);
-		loop->epfd = loop->timerfd = loop->wakefd = -1;
-	}
+		err = epoll_control(loop, EPOLL_CTL_ADD, loop->timerfd, EPOLLIN,
+				    &loop->timerfd);
+	if (!err)
+		err = epoll_control(loop, EPOLL_CTL_ADD, loop->wakefd, EPOLLIN,
+				    &loop->wakefd);
+	if (err)
+		close_descriptors(loop);
 	return err;
+}
+
+static struct loop_timer *timer_of(struct heap_node *node)
+{
+	return node ? container_of(node, struct loop_timer, node) : NULL;
+}
+
+/* Timers of the same millisecond fire in the order in which they started. */
+static int fires_before(const struct heap_node *a, const struct heap_node *b)
+{
+	const struct loop_timer *one = container_of(a, struct loop_timer, node);
+	const struct loop_timer *two = container_of(b, struct loop_timer, node);
+
+	if (one->due_ms != two->due_ms)
+		return one->due_ms < two->due_ms;
+	assert(one->serial != two->serial);
+	return one->serial < two->serial;
 }
 
 int loop_init(struct loop *loop)
 {
 	memset(loop, 0, sizeof *loop);
+	LIST_INIT(&loop->sources);
+	STAILQ_INIT(&loop->closed);
+	TAILQ_INIT(&loop->completions);
+	loop->timers.before = fires_before;
 	return open_descriptors(loop);
 }
 
 static void run_closed(struct loop *loop)
 {
 	struct loop_source *source;
+	void (*closed)(struct loop_source *);
 
-	while ((source = loop->closed_first)) {
-		loop->closed_first = source->next_closed;
-		if (!loop->closed_first)
-			loop->closed_last = NULL;
-		source->next_closed = NULL;
+	while ((source = STAILQ_FIRST(&loop->closed))) {
+		STAILQ_REMOVE_HEAD(&loop->closed, closed_entry);
+		assert(source->closing && source->fd < 0);
+		closed = source->closed;
 		source->closing = 0;
-		if (source->closed)
-			source->closed(source);
+		closed(source);
 	}
 }
 
 void loop_free(struct loop *loop)
 {
-	while (loop->sources)
-		loop_close(loop->sources, loop->sources->closed);
+	struct loop_source *source;
+
+	assert(!loop->turning);
+	while ((source = LIST_FIRST(&loop->sources)))
+		loop_close(source, source->closed);
 	run_closed(loop);
-	if (loop->epfd >= 0) {
-		close(loop->epfd);
-		close(loop->timerfd);
-		close(loop->wakefd);
-	}
-	loop->epfd = loop->timerfd = loop->wakefd = -1;
+	close_descriptors(loop);
+}
+
+/* ---- sources ------------------------------------------------------------ */
+
+static int is_open(const struct loop_source *source)
+{
+	return source->loop && source->fd >= 0;
 }
 
 int loop_add(struct loop *loop, struct loop_source *source, int fd,
 	     uint32_t events, void (*ready)(struct loop_source *, uint32_t))
 {
-	int err = watch(loop, EPOLL_CTL_ADD, fd, events, source);
+	int err;
 
+	assert(fd >= 0 && ready);
+	assert(!is_open(source) && !source->closing);
+	err = epoll_control(loop, EPOLL_CTL_ADD, fd, events, source);
 	if (err)
 		return err;
 	source->fd = fd;
@@ -106,11 +143,7 @@ int loop_add(struct loop *loop, struct loop_source *source, int fd,
 	source->ready = ready;
 	source->closed = NULL;
 	source->loop = loop;
-	source->prev = NULL;
-	source->next = loop->sources;
-	if (source->next)
-		source->next->prev = source;
-	loop->sources = source;
+	LIST_INSERT_HEAD(&loop->sources, source, entry);
 	return 0;
 }
 
@@ -118,34 +151,27 @@ int loop_change(struct loop_source *source, uint32_t events)
 {
 	int err;
 
+	if (!is_open(source))
+		return -EBADF;
 	if (source->events == events)
 		return 0;
-	err = watch(source->loop, EPOLL_CTL_MOD, source->fd, events, source);
+	err = epoll_control(source->loop, EPOLL_CTL_MOD, source->fd, events,
+			    source);
 	if (!err)
 		source->events = events;
 	return err;
-}
-
-static void unlink_source(struct loop_source *source)
-{
-	if (source->prev)
-		source->prev->next = source->next;
-	else
-		source->loop->sources = source->next;
-	if (source->next)
-		source->next->prev = source->prev;
-	source->next = source->prev = NULL;
 }
 
 int loop_release(struct loop_source *source)
 {
 	int fd = source->fd;
 
-	if (!source->loop || fd < 0)
+	if (!is_open(source))
 		return -1;
-	/* explicit: a copy elsewhere would keep the watch alive otherwise */
-	watch(source->loop, EPOLL_CTL_DEL, fd, 0, NULL);
-	unlink_source(source);
+	/* in words: closing is not enough where a copy of fd is open elsewhere,
+	 * as after a fork */
+	epoll_control(source->loop, EPOLL_CTL_DEL, fd, 0, NULL);
+	LIST_REMOVE(source, entry);
 	source->fd = -1;
 	return fd;
 }
@@ -160,39 +186,40 @@ void loop_close(struct loop_source *source,
 		return;
 	close(fd);
 	source->closed = closed;
-	if (source->closing)
-		return; /* closed twice in a turn: told once */
+	if (!closed)
+		return;
+	assert(!source->closing);
 	source->closing = 1;
-	if (loop->closed_last)
-		loop->closed_last->next_closed = source;
-	else
-		loop->closed_first = source;
-	loop->closed_last = source;
+	STAILQ_INSERT_TAIL(&loop->closed, source, closed_entry);
 }
 
 void loop_strip(struct loop *loop, const struct loop_source *but)
 {
 	struct loop_source *source, *next;
 
-	for (source = loop->sources; source; source = next) {
-		next = source->next;
+	assert(!loop->turning);
+	for (source = LIST_FIRST(&loop->sources); source; source = next) {
+		next = LIST_NEXT(source, entry);
 		if (source != but)
 			close(loop_release(source));
 	}
-	while (loop->timers)
-		loop_timer_stop(loop->timers);
+	while (loop->timers.root)
+		loop_timer_stop(timer_of(loop->timers.root));
 }
+
+/* ---- timers ------------------------------------------------------------- */
 
 /* Sets timerfd to the earliest timer, or off. */
 static void arm(struct loop *loop)
 {
-	int64_t due = loop->timers ? loop->timers->due_ms : 0;
+	struct loop_timer *first = timer_of(loop->timers.root);
+	int64_t due = first ? first->due_ms : 0;
 	struct itimerspec when = { { 0, 0 }, { 0, 0 } };
 
 	if (due == loop->armed_ms)
 		return;
 	when.it_value.tv_sec = due / 1000;
-	when.it_value.tv_nsec = due % 1000 * 1000000;
+	when.it_value.tv_nsec = due % 1000 * CLOCK_MS_NS;
 	timerfd_settime(loop->timerfd, TFD_TIMER_ABSTIME, &when, NULL);
 	loop->armed_ms = due;
 }
@@ -203,13 +230,7 @@ void loop_timer_stop(struct loop_timer *timer)
 
 	if (!loop)
 		return;
-	if (timer->prev)
-		timer->prev->next = timer->next;
-	else
-		loop->timers = timer->next;
-	if (timer->next)
-		timer->next->prev = timer->prev;
-	timer->next = timer->prev = NULL;
+	heap_remove(&loop->timers, &timer->node);
 	timer->loop = NULL;
 	if (!loop->turning)
 		arm(loop);
@@ -218,34 +239,29 @@ void loop_timer_stop(struct loop_timer *timer)
 void loop_timer_start(struct loop *loop, struct loop_timer *timer,
 		      int64_t delay_ms, void (*fire)(struct loop_timer *))
 {
-	struct loop_timer *at, *before = NULL;
-
+	assert(fire);
 	loop_timer_stop(timer);
 	timer->due_ms = loop_now() + (delay_ms > 0 ? delay_ms : 0);
+	timer->serial = ++loop->timer_serial;
 	timer->fire = fire;
 	timer->loop = loop;
-	for (at = loop->timers; at && at->due_ms <= timer->due_ms;
-	     at = at->next)
-		before = at;
-	timer->prev = before;
-	timer->next = at;
-	if (at)
-		at->prev = timer;
-	if (before)
-		before->next = timer;
-	else
-		loop->timers = timer;
+	heap_insert(&loop->timers, &timer->node);
 	if (!loop->turning)
 		arm(loop);
 }
 
+/* Fires the timers that are due, except those that are started meanwhile: one
+ * that restarts itself without a delay must not hold up the rest of the loop. */
 static int run_timers(struct loop *loop)
 {
+	uint64_t last = loop->timer_serial;
 	int64_t now = loop_now();
 	struct loop_timer *timer;
 	int n = 0;
 
-	while ((timer = loop->timers) && timer->due_ms <= now) {
+	while ((timer = timer_of(loop->timers.root)) && timer->due_ms <= now &&
+	       timer->serial <= last) {
+		assert(timer->loop == loop);
 		loop_timer_stop(timer);
 		timer->fire(timer);
 		n++;
@@ -253,13 +269,36 @@ static int run_timers(struct loop *loop)
 	return n;
 }
 
+/* ---- turns -------------------------------------------------------------- */
+
 /* Empties an eventfd or timerfd, so that it stops being readable. */
 static void drain(int fd)
 {
 	uint64_t count;
 
 	if (read(fd, &count, sizeof count) < 0)
-		return; /* EAGAIN: emptied already */
+		return; /* EAGAIN: it is empty */
+}
+
+/* Runs the handler of one event. Returns the number of handlers run. */
+static int run_event(struct loop *loop, const struct epoll_event *event)
+{
+	struct loop_source *source = event->data.ptr;
+
+	if (event->data.ptr == &loop->timerfd) {
+		drain(loop->timerfd);
+		loop->armed_ms = 0;
+		return 0;
+	}
+	if (event->data.ptr == &loop->wakefd) {
+		drain(loop->wakefd);
+		return 0;
+	}
+	if (source->fd < 0)
+		return 0; /* closed by an earlier handler of this turn */
+	assert(source->loop == loop);
+	source->ready(source, event->events);
+	return 1;
 }
 
 int loop_turn(struct loop *loop, int timeout_ms)
@@ -267,27 +306,13 @@ int loop_turn(struct loop *loop, int timeout_ms)
 	struct epoll_event batch[BATCH];
 	int i, n, ran = 0;
 
+	assert(!loop->turning);
 	n = epoll_wait(loop->epfd, batch, BATCH, timeout_ms);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	loop->turning = 1;
-	for (i = 0; i < n; i++) {
-		struct loop_source *source = batch[i].data.ptr;
-
-		if (batch[i].data.ptr == &loop->timerfd) {
-			drain(loop->timerfd);
-			loop->armed_ms = 0;
-			continue;
-		}
-		if (batch[i].data.ptr == &loop->wakefd) {
-			drain(loop->wakefd);
-			continue;
-		}
-		if (source->fd < 0)
-			continue; /* closed earlier in this batch */
-		source->ready(source, batch[i].events);
-		ran++;
-	}
+	for (i = 0; i < n; i++)
+		ran += run_event(loop, &batch[i]);
 	ran += run_timers(loop);
 	loop->turning = 0;
 	run_closed(loop);
@@ -295,76 +320,69 @@ int loop_turn(struct loop *loop, int timeout_ms)
 	return ran;
 }
 
+/* ---- completions -------------------------------------------------------- */
+
 void loop_complete(struct loop *loop, struct completion *completion, int kind)
 {
 	uint64_t one = 1;
 
+	assert(!completion->queued);
 	completion->kind = kind;
 	completion->queued = 1;
-	completion->next = NULL;
-	if (loop->last)
-		loop->last->next = completion;
-	else
-		loop->first = completion;
-	loop->last = completion;
-	/* inside a turn whoever turns the loop looks at the queue anyway */
+	TAILQ_INSERT_TAIL(&loop->completions, completion, entry);
+	/* inside a turn the owner of the loop looks at the queue anyway */
 	if (!loop->turning && write(loop->wakefd, &one, sizeof one) < 0)
-		return; /* EAGAIN: it is awake */
+		return; /* EAGAIN: it is readable already */
 }
 
 struct completion *loop_next(struct loop *loop)
 {
-	struct completion *completion = loop->first;
+	struct completion *completion = TAILQ_FIRST(&loop->completions);
 
-	if (!completion)
-		return NULL;
-	loop->first = completion->next;
-	if (!loop->first)
-		loop->last = NULL;
-	completion->next = NULL;
-	completion->queued = 0;
+	if (completion)
+		loop_uncomplete(loop, completion);
 	return completion;
+}
+
+int loop_has_completions(const struct loop *loop)
+{
+	return !TAILQ_EMPTY(&loop->completions);
 }
 
 void loop_uncomplete(struct loop *loop, struct completion *completion)
 {
-	struct completion **at, *before = NULL;
-
 	if (!completion->queued)
 		return;
-	for (at = &loop->first; *at != completion; at = &(*at)->next)
-		before = *at;
-	*at = completion->next;
-	if (loop->last == completion)
-		loop->last = before;
-	completion->next = NULL;
+	TAILQ_REMOVE(&loop->completions, completion, entry);
 	completion->queued = 0;
 }
 
+/* ---- after a fork ------------------------------------------------------- */
+
 int loop_after_fork(struct loop *loop)
 {
-	struct loop old = *loop;
-	struct loop_source *source, *next;
-	struct loop_timer *timer, *following;
-	int err;
+	struct loop_source *source;
+	struct loop_timer *timer;
+	struct completion *completion;
+	int err, epfd = loop->epfd;
 
-	for (source = loop->sources; source; source = next) {
-		next = source->next;
-		source->next = source->prev = NULL;
+	assert(!loop->turning);
+	LIST_FOREACH(source, &loop->sources, entry)
 		source->fd = -1;
-	}
-	for (timer = loop->timers; timer; timer = following) {
-		following = timer->next;
-		timer->next = timer->prev = NULL;
+	STAILQ_FOREACH(source, &loop->closed, closed_entry)
+		source->closing = 0;
+	while ((timer = timer_of(loop->timers.root))) {
+		heap_remove(&loop->timers, &timer->node);
 		timer->loop = NULL;
 	}
-	memset(loop, 0, sizeof *loop);
-	err = open_descriptors(loop);
+	TAILQ_FOREACH(completion, &loop->completions, entry)
+		completion->queued = 0;
+	err = loop_init(loop);
 	if (err)
 		return err;
-	if (dup3(loop->epfd, old.epfd, O_CLOEXEC) < 0)
+	if (dup3(loop->epfd, epfd, O_CLOEXEC) < 0)
 		return -errno;
 	close(loop->epfd);
-	loop->epfd = old.epfd;
+	loop->epfd = epfd;
 	return 0;
 }

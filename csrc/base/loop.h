@@ -15,16 +15,21 @@
  * Rules:
  *  - A source or timer is embedded in the object that owns it (container_of).
  *  - Nothing is freed inside its own handler: loop_close() ends a source at
- *    once, and its owner is freed by the `closed` function it names, which
- *    runs at the end of the turn.
- *  - Handlers never block. A handler may add, change or close any source.
- *  - Single-threaded. Every function returns 0 or a negated errno.
+ *    once, and the `closed` function given there, which runs at the end of the
+ *    turn, frees the owner.
+ *  - Handlers never block. A handler may add, change or close any source, and
+ *    start or stop any timer.
+ *  - Single-threaded. Functions return 0 or a negated errno unless they say
+ *    otherwise.
  */
 #ifndef GC_BASE_LOOP_H
 #define GC_BASE_LOOP_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/heap.h"
 
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr)-offsetof(type, member)))
@@ -38,27 +43,28 @@ struct loop_source {
 	void (*ready)(struct loop_source *source, uint32_t events);
 	void (*closed)(struct loop_source *source); /* may be NULL */
 	struct loop *loop;
-	struct loop_source *next, *prev; /* all sources of the loop */
-	struct loop_source *next_closed; /* to be told at end of turn */
-	int closing;			 /* it is in that list */
+	LIST_ENTRY(loop_source) entry; /* in loop->sources */
+	STAILQ_ENTRY(loop_source) closed_entry;
+	int closing; /* it is in loop->closed */
 };
 
 /* A one-shot timer; start it again from its own handler to repeat. */
 struct loop_timer {
-	int64_t due_ms; /* loop_now() at which it fires */
+	int64_t due_ms;	 /* loop_now() at which it fires */
+	uint64_t serial; /* orders timers that are due at the same time */
 	void (*fire)(struct loop_timer *timer);
-	struct loop *loop; /* NULL while it is not running */
-	struct loop_timer *next, *prev;
+	struct loop *loop;     /* NULL while it does not run */
+	struct heap_node node; /* in loop->timers */
 };
 
 /*
- * Something that has happened and that the owner of the loop is to be told.
- * Embedded in whatever carries the details; who pops it looks at kind.
+ * Something that has happened and that the owner of the loop must be told.
+ * Embedded in the object that carries the details, which kind tells apart.
  */
 struct completion {
-	int kind;   /* defined by who queues it */
-	int queued; /* 1 between complete and next */
-	struct completion *next;
+	int kind;   /* the owner's own numbers */
+	int queued; /* 1 between loop_complete() and loop_next() */
+	TAILQ_ENTRY(completion) entry;
 };
 
 struct loop {
@@ -67,10 +73,12 @@ struct loop {
 	int wakefd;	  /* eventfd: completions wait outside a turn */
 	int turning;	  /* inside loop_turn() */
 	int64_t armed_ms; /* when timerfd fires, 0: never */
-	struct loop_source *sources;
-	struct loop_source *closed_first, *closed_last;
-	struct loop_timer *timers; /* sorted, earliest first */
-	struct completion *first, *last;
+	LIST_HEAD(loop_sources, loop_source) sources;
+	/* those whose `closed` function has to be called */
+	STAILQ_HEAD(loop_closed, loop_source) closed;
+	struct heap timers;
+	uint64_t timer_serial; /* of the timer started last */
+	TAILQ_HEAD(loop_completions, completion) completions;
 };
 
 /* Opens the loop's descriptors. On error nothing is held. */
@@ -83,13 +91,15 @@ void loop_free(struct loop *loop);
 int64_t loop_now(void);
 
 /*
- * Watches fd, which from now on belongs to the source, for events. The source
- * must be zeroed or formerly closed. On error fd stays the caller's.
+ * Watches fd for events and calls `ready`. fd belongs to the source from now
+ * on; on error it stays the caller's. The source must be zeroed, or closed or
+ * released before, with its `closed` function run.
  */
 int loop_add(struct loop *loop, struct loop_source *source, int fd,
 	     uint32_t events, void (*ready)(struct loop_source *, uint32_t));
 
-/* Changes what is watched for; free of cost when nothing changes. */
+/* Changes the events that are watched for; costs nothing if they stay the
+ * same. -EBADF if the source is closed. */
 int loop_change(struct loop_source *source, uint32_t events);
 
 /*
@@ -99,21 +109,22 @@ int loop_change(struct loop_source *source, uint32_t events);
 void loop_close(struct loop_source *source,
 		void (*closed)(struct loop_source *));
 
+/* Stops watching without closing; returns the descriptor, now the caller's, or
+ * -1 if the source is closed. */
+int loop_release(struct loop_source *source);
+
 /*
- * Closes all sources but one and stops all timers, without a word to their
- * owners, whose memory they stay: for a process that is another one now. Not
- * inside a turn.
+ * Closes all sources except `but` and stops all timers, without calling their
+ * owners, who keep their memory: for a process that has become another one.
+ * Not inside a turn.
  */
 void loop_strip(struct loop *loop, const struct loop_source *but);
-
-/* Stops watching without closing; returns the descriptor, now the caller's. */
-int loop_release(struct loop_source *source);
 
 /* (Re)starts the timer, to fire once delay_ms from now. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer,
 		      int64_t delay_ms, void (*fire)(struct loop_timer *));
 
-/* Stops the timer; harmless when it is not running. */
+/* Stops the timer; harmless when it does not run. */
 void loop_timer_stop(struct loop_timer *timer);
 
 /*
@@ -123,21 +134,25 @@ void loop_timer_stop(struct loop_timer *timer);
  */
 int loop_turn(struct loop *loop, int timeout_ms);
 
-/* Queues a completion that is not queued yet. It stays the caller's memory. */
+/* Queues a completion that is not queued. It stays the caller's memory. */
 void loop_complete(struct loop *loop, struct completion *completion, int kind);
-
-/* Takes a completion out of the queue, for an owner that goes away. */
-void loop_uncomplete(struct loop *loop, struct completion *completion);
 
 /* The oldest completion, taken off the queue; NULL when there is none. */
 struct completion *loop_next(struct loop *loop);
 
+/* Whether loop_next() would return one. */
+int loop_has_completions(const struct loop *loop);
+
+/* Takes a completion out of the queue, for an owner that goes away; harmless
+ * on one that is not queued. */
+void loop_uncomplete(struct loop *loop, struct completion *completion);
+
 /*
- * In a child after fork(): forgets all sources, timers and completions (whose
- * memory is for their owners to free, and whose descriptors the caller has
- * closed: all but loop->epfd), and puts a new epoll set under the number of
- * the old one, so that who watches loop->epfd goes on doing so. Not inside a
- * turn.
+ * In a child after fork(): forgets all sources, timers and completions, and
+ * puts a new epoll set under the number of the old one, so that a program that
+ * polls loop->epfd goes on doing so. The memory of what is forgotten is its
+ * owners' to free; the caller has closed its descriptors, and the loop's except
+ * epfd. Not inside a turn.
  */
 int loop_after_fork(struct loop *loop);
 

@@ -339,7 +339,8 @@ static void speak(struct gc *gc, struct guest_newborn *born)
 
 int guest_turn(struct gc *gc, int timeout_ms)
 {
-	int n = loop_turn(&gc->loop, gc->loop.first ? 0 : timeout_ms);
+	int n = loop_turn(&gc->loop,
+			  loop_has_completions(&gc->loop) ? 0 : timeout_ms);
 	struct guest_newborn born = { 0 };
 
 	if (n < 0)

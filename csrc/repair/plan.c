@@ -30,13 +30,13 @@ static int list_host_only(struct repair_plan *plan, const struct loop *loop,
 	const struct loop_source *source;
 	int n = 2 + nextra;
 
-	for (source = loop->sources; source; source = source->next)
+	LIST_FOREACH(source, &loop->sources, entry)
 		n++;
 	plan->host_only = malloc((size_t)n * sizeof plan->host_only[0]);
 	if (!plan->host_only)
 		return -ENOMEM;
 	n = 0;
-	for (source = loop->sources; source; source = source->next)
+	LIST_FOREACH(source, &loop->sources, entry)
 		plan->host_only[n++] = source->fd;
 	plan->host_only[n++] = loop->timerfd;
 	plan->host_only[n++] = loop->wakefd;
