@@ -46,6 +46,41 @@ describe("metrics", function()
 		assert.same({}, before.my)
 	end)
 
+	it("spreads processor time over the clones there are now, and makes up no load", function()
+		local used = { 0, 0 }
+		start({}, { cpu_time = function(pid) return used[pid] or 0 end,
+			private_memory = function() return 1000 end })
+		for i = 1, 2 do clones[i] = { slot = i, pid = i, since = now } end
+		load:refresh()
+		now = now + 2
+		used[1], used[2] = 1.8, 1.8
+		load:refresh()
+		assert.near(0.9, load:sample().cpu, 1e-9)
+		for i = 3, 6 do clones[i] = { slot = i, pid = i, since = now } end -- before the next refresh
+		assert.near(0.3, load:sample().cpu, 1e-9)
+		assert.equal(2, load:sample().measured_over.memory_per_clone)
+		now, used[1], used[2] = now + 1, 2.7, 2.7
+		load:refresh() -- the new ones have been read once: they are not known to do anything
+		assert.near(0.3, load:sample().cpu, 1e-9)
+		for i = 3, 6 do clones[i] = nil end
+		assert.near(0.9, load:sample().cpu, 1e-9)
+	end)
+
+	it("says how many clones an average belongs to", function()
+		start { metrics = { busy = { aggregate = "avg" } } }
+		for i = 1, 3 do clones[i] = { slot = i, since = now } end
+		load.told:set(1, "busy", 4)
+		load.told:set(2, "busy", 6)
+		load.requests:answer(now, 200, 5)
+		clones[4] = { slot = 4, since = now }
+		load.requests:answer(now, 200, 5)
+		load:refresh()
+		local over = load:sample().measured_over
+		assert.equal(2, over["my.busy"])
+		assert.equal(3.5, over.latency)
+		assert.equal(4, over.memory_per_clone)
+	end)
+
 	it("leaves out what cannot be known", function()
 		start()
 		load:refresh()

@@ -22,21 +22,21 @@ describe("plan.window", function()
 				now = now + math.random(0, 3)
 				local value = math.random(0, 9)
 				said[#said + 1] = { at = now, value = value }
-				assert.equal(slow_extreme(said, now, 10, sign), window.say(w, now, value))
+				assert.equal(slow_extreme(said, now, 10, sign), window.observe(w, now, value))
 			end
 		end
 	end)
 
 	it("knows only what was said last without a span", function()
 		local w = window.new(1)
-		assert.equal(5, window.say(w, 0, 5))
-		assert.equal(3, window.say(w, 0, 3))
+		assert.equal(5, window.observe(w, 0, 5))
+		assert.equal(3, window.observe(w, 0, 3))
 	end)
 
 	it("keeps no more than it needs", function()
 		local w = window.new(1)
 		w.span = 1e9
-		for i = 1, 10000 do window.say(w, i, i % 7) end
+		for i = 1, 10000 do window.observe(w, i, i % 7) end
 		local n = 0
 		for _ in pairs(w.at) do n = n + 1 end
 		assert.is_true(n <= 7)

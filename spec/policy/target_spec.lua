@@ -21,6 +21,40 @@ describe("target", function()
 		assert.equal(4, (ask(scale, { latency = { p95 = 0.5 }, clones = 2 })))
 	end)
 
+	it("never multiplies an average with a newer number of clones", function()
+		local scale = target { metric = "latency.p95", value = "250 ms" }
+		local sample = { latency = { p95 = 0.5 }, clones = 2, measured_over = { latency = 2 } }
+		assert.equal(4, (ask(scale, sample)))
+		sample.clones = 32
+		assert.equal(4, (ask(scale, sample)))
+		scale = target { metric = "memory_per_clone", value = "1 GB" }
+		assert.equal(3, (ask(scale, {
+			memory_per_clone = 1.5e9, clones = 8, measured_over = { memory_per_clone = 2 },
+		})))
+		scale = target { metric = "my.jobs", value = 5, average = true }
+		local own = { my = { jobs = 10 }, clones = 9, measured_over = { ["my.jobs"] = 3 } }
+		assert.equal(6, (ask(scale, own)))
+	end)
+
+	it("wants fewer only after the down window, and more at once", function()
+		local scale, state = target { metric = "requests", value = 10, down_window = 30 }, {}
+		local function at(now, requests)
+			return scale(now, support.sample { requests = requests, clones = 4 }, state)
+		end
+		assert.equal(4, (at(0, 40)))
+		assert.same({ 4, "20 requests/s, 10 per clone; 4 needed within the last 30 s" }, { at(1, 20) })
+		assert.equal(4, (at(29.9, 10)))
+		assert.equal(2, (at(30, 10)))
+		assert.equal(5, (at(30, 50)))
+		scale, state = target { metric = "requests", value = 10 }, {}
+		at(0, 40)
+		assert.equal(4, (at(59, 0)))
+		assert.equal(0, (at(119, 0)))
+		scale, state = target { metric = "requests", value = 10, down_window = 0 }, {}
+		at(0, 40)
+		assert.equal(1, (at(0, 10)))
+	end)
+
 	it("changes nothing within the tolerance", function()
 		local scale = target { metric = "cpu", value = 0.6, tolerance = 0.2 }
 		for _, cpu in ipairs { 0.49, 0.6, 0.71 } do

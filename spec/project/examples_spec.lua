@@ -85,8 +85,9 @@ describe("the example", function()
 		end
 		assert.equal(3, (ask(0, load { sessions = 5 })))
 		assert.equal(6, (ask(1, load { sessions = 5, clones = 4, cpu = 0.9 })))
-		assert.equal(4, (ask(2, load { sessions = 2, time = MONDAY_NINE })))
-		local desired, reason = ask(3, load { sessions = 12, memory_per_clone = 120e6 })
+		assert.equal(6, (ask(60, load { sessions = 2 }))) -- target's down window
+		assert.equal(4, (ask(61, load { sessions = 2, time = MONDAY_NINE })))
+		local desired, reason = ask(62, load { sessions = 12, memory_per_clone = 120e6 })
 		assert.equal(4, desired)
 		assert.equal("12 sessions, 2 per clone; "
 			.. "at most 4 by budget of 512 MB private memory, 120 MB per clone", reason)

@@ -105,6 +105,32 @@ describe("replay", function()
 		assert.equal(40, seen.memory)
 	end)
 
+	it("takes a recorded average for the load of the clones that were recorded", function()
+		local target = require "gridcentric.policy.target"
+		local step = require "gridcentric.policy.step"
+		local rules = require "gridcentric.policy.rules"
+		local bounds = { min = 2, max = 32 }
+		local function most(header, cells, scale)
+			local rows = { "at,sessions,clones," .. header }
+			for at = 0, 30, 10 do rows[#rows + 1] = ("%d,4,2,%s"):format(at, cells) end
+			local _, result = play(table.concat(rows, "\n"), { clones = bounds, scale = scale })
+			assert.equal(result.most_clones, result.made) -- and no flapping
+			return result.most_clones
+		end
+		assert.equal(3, most("cpu", "0.9", target { metric = "cpu", value = "60%" }))
+		assert.equal(6, most("latency.p95", "0.3", target { metric = "latency.p95", value = "100 ms" }))
+		assert.equal(4, most("memory_per_clone", "2e9",
+			target { metric = "memory_per_clone", value = "1 GB" }))
+		assert.equal(4, most("my.jobs", "20", target { metric = "my.jobs", value = 10, average = true }))
+		assert.equal(3, most("cpu", "0.9", rules "up 1 when cpu > 80%"))
+		assert.equal(3, most("cpu", "0.9", rules "to cpu * clones / 60% when clones > 0"))
+		assert.equal(3, most("latency.p95", "0.3", rules "up 1 when latency.p95 > 250ms"))
+		assert.equal(2, most("cpu", "0.9", step { metric = "cpu", { 0, 2 }, { 0.95, 8 } }))
+		assert.equal(3, most("cpu", "0.9", function(_, sample)
+			return math.max(sample.cpu * sample.clones / 0.6 - 1e-9, 2)
+		end))
+	end)
+
 	it("takes rows of one time as one instant", function()
 		local decided = play("at,cause,sessions\n0,tick,0\n5,arrival,1\n5,arrival,2\n5,arrival,3\n")
 		assert.same({ "5: 0 -> 2" }, decided)

@@ -5,7 +5,14 @@
 --	load:sample()        at any time, and at once
 --
 -- What changes with each arrival is read for each sample; the rest is as the last refresh() found
--- it. How to add a metric: measure it in measure(), add its field to the class below, and name it
+-- it.
+--
+-- An average belongs to the clones it was measured over; their number changes at any time, the
+-- average only once a second. So a sample gives the processor time as it spreads over the clones
+-- there are now, and says of the other averages how many clones they belong to (`measured_over`).
+-- Whoever multiplies an average by the number of clones gets the load either way.
+--
+-- How to add a metric: measure it in measure(), add its field to the class below, and name it
 -- among those that policies can use, in policy/metric.lua.
 
 local requests = require "gridcentric.metrics.requests"
@@ -30,11 +37,13 @@ local OBJECT = { __jsontype = "object" }
 ---@field requests number a second, over the last 10 s; http mode only, as the next two
 ---@field errors number answers of status 500 and above a second, over the last 10 s
 ---@field latency gridcentric.Latency over the last 30 s
----@field cpu number? busy share of one core, average of the clones; 0 without clones
+---@field cpu number? busy share of one core, spread over the clones that serve; 0 without clones
 ---@field memory number? bytes that clones share with no other process; 0 without clones
 ---@field memory_per_clone number? its average
 ---@field heap number? bytes of the program's Lua heap
 ---@field my table<string, number> the user's own
+---@field measured_over table<string, number> clones that an average belongs to: of latency,
+--- memory_per_clone and "my.NAME"
 
 ---From a request's way to a clone to the head of its response. 0 without requests.
 ---@class gridcentric.Latency
@@ -47,7 +56,8 @@ local OBJECT = { __jsontype = "object" }
 ---@field cpu_time? fun(pid: integer): number? seconds
 ---@field private_memory? fun(pid: integer): integer? bytes
 ---@field heap? fun(): number bytes, where the program is this process
----@field recorded? fun(): table<string, any> all of it, as it was measured once
+---@field recorded? fun(): table<string, any> all of it, as it was measured once; asked for each
+--- sample
 ---@field fetch? fun(target: gridcentric.HttpTarget, limits: table, callback: function): fun()
 
 ---@class gridcentric.MetricsOptions
@@ -62,30 +72,40 @@ local OBJECT = { __jsontype = "object" }
 ---@field told gridcentric.Told
 ---@field scraper gridcentric.Scraper?
 ---@field measured table<string, any> fields as of the last refresh
+---@field cpu_over integer clones that `cpu` among them was measured over
 local Metrics = { __name = "gridcentric.metrics" }
 Metrics.__index = Metrics
 
 -- The user's own. What the policy says where to ask for, no domain can tell.
-local function measure_own(self)
+local function measure_own(self, over)
 	local how = {}
 	for name, entry in pairs(self.policy.metrics) do how[name] = entry.aggregate end
-	local own = self.told:measure(how)
-	local scraped = self.scraper and self.scraper:measure() or {}
+	local own, domains = self.told:measure(how)
+	for name, n in pairs(domains) do over["my." .. name] = n end
+	local scraped, asked = {}, {}
+	if self.scraper then scraped, asked = self.scraper:measure() end
 	for name, entry in pairs(self.policy.metrics) do
-		if entry.metric then own[name] = scraped[name] end
+		if entry.metric then own[name], over["my." .. name] = scraped[name], asked[name] end
 	end
 	return setmetatable(own, OBJECT)
 end
 
+-- What is known now, and over how many clones the processor time was measured.
 local function measure(self)
-	if self.instruments.recorded then return self.instruments.recorded() end
-	local clones = self.clones()
-	local measured = self.requests:measure(self.now())
+	local clones, now = self.clones(), self.now()
+	local measured, latency_over = self.requests:measure(now)
 	for name, value in pairs(self.usage and usage.measure(clones) or {}) do measured[name] = value end
+	local over = { latency = latency_over, memory_per_clone = #clones }
 	local heap = self.instruments.heap
 	measured.heap = heap and heap() or self.told:get(0, "_heap")
-	measured.my = measure_own(self)
-	return measured
+	measured.my = measure_own(self, over)
+	measured.measured_over = over
+	return measured, usage.measured_over(clones, now)
+end
+
+-- What was recorded is not measured.
+local function take_measures(self)
+	if not self.instruments.recorded then self.measured, self.cpu_over = measure(self) end
 end
 
 ---@param o gridcentric.MetricsOptions
@@ -96,7 +116,7 @@ function metrics.new(o)
 		clones = o.clones,
 		counts = o.counts,
 		instruments = o.instruments or {},
-		requests = requests.new(o.now()),
+		requests = requests.new(o.now(), function() return #o.clones() end),
 		told = told.new(),
 	}, Metrics)
 	if self.instruments.cpu_time then
@@ -120,21 +140,30 @@ function Metrics:follow(policy)
 			metrics = policy.metrics, fetch = self.instruments.fetch, clones = self.clones, now = self.now,
 		}
 	end
-	self.measured = measure(self)
+	take_measures(self)
 end
 
 ---Measures anew; to be called about once a second.
 function Metrics:refresh()
 	if self.usage then self.usage:step(self.clones()) end
 	if self.scraper then self.scraper:step() end
-	self.measured = measure(self)
+	take_measures(self)
+end
+
+-- The processor time as it spreads over the clones that there are now.
+local function spread(cpu, over, clones)
+	if clones == over then return cpu end
+	return clones > 0 and cpu * over / clones or 0
 end
 
 ---@return gridcentric.Sample
 function Metrics:sample()
-	local sample = {}
-	for name, value in pairs(self.measured) do sample[name] = value end
+	local sample, recorded = {}, self.instruments.recorded
+	for name, value in pairs(recorded and recorded() or self.measured) do sample[name] = value end
 	for name, read in pairs(self.counts) do sample[name] = read() end
+	if sample.cpu and not recorded then
+		sample.cpu = spread(sample.cpu, self.cpu_over, #self.clones())
+	end
 	return sample
 end
 

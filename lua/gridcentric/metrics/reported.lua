@@ -74,12 +74,13 @@ end
 ---One number for each name.
 ---@param how table<string, "sum"|"avg"|"min"|"max"> of a name; those that are not in it: sum
 ---@return table<string, number>
+---@return table<string, integer> over how many domains each was measured
 function Told:measure(how)
-	local measured = {}
+	local measured, over = {}, {}
 	for name, values in pairs(by_name(self)) do
-		measured[name] = aggregate.of(how[name] or "sum", values)
+		measured[name], over[name] = aggregate.of(how[name] or "sum", values), #values
 	end
-	return measured
+	return measured, over
 end
 
 return told

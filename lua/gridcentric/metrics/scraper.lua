@@ -76,26 +76,39 @@ local function fits(series, entry)
 	for label, wanted in pairs(entry.match) do
 		if series.labels[label] ~= wanted then return false end
 	end
-	return series.value == series.value and math.abs(series.value) < math.huge
+	return true
 end
 
+local function is_finite(value)
+	return value - value == 0
+end
+
+-- "queue_depth is NaN".
+local function not_finite(series)
+	local shown = series.value ~= series.value and "NaN"
+		or series.value > 0 and "infinite" or "negative infinite"
+	return ("%s is %s"):format(series.name, shown)
+end
+
+-- The values of a metric; none, and why, if there is none or one that is no number.
 local function select_values(page, entry)
 	local values = {}
 	for _, series in ipairs(page.samples) do
-		if fits(series, entry) then values[#values + 1] = series.value end
+		if fits(series, entry) then
+			if not is_finite(series.value) then return {}, not_finite(series) end
+			values[#values + 1] = series.value
+		end
 	end
+	if #values == 0 then return {}, "the answer has no such series: " .. entry.metric end
 	return values
 end
 
 local function take_page(self, source, place, page)
-	local answer = { at = self.now() }
+	local answer = { at = self.now(), nclones = #self.clones() }
 	for name, entry in pairs(source.metrics) do
-		answer[name] = select_values(page, entry)
-		if #answer[name] > 0 then
-			self.errors[name] = nil
-		else
-			fail(self, name, ("the answer has no such series: %s"):format(entry.metric))
-		end
+		local err
+		answer[name], err = select_values(page, entry)
+		if err then fail(self, name, err) else self.errors[name] = nil end
 	end
 	source.answers[place] = answer
 end
@@ -139,27 +152,30 @@ function Scraper:step()
 	end
 end
 
+-- One number for what all places have answered, and how many clones it is of.
 local function measure(self, source, name, entry)
-	local all, values = places(self, source), {}
-	if #all == 0 then return 0 end
+	local all, values, nclones = places(self, source), {}, 0
+	if #all == 0 then return 0, 0 end
 	local oldest = self.now() - GOOD_FOR * source.every
 	for _, place in ipairs(all) do
 		local answer = source.answers[place]
 		local fresh = answer and answer.at >= oldest and answer[name] or {}
 		table.move(fresh, 1, #fresh, #values + 1, values)
+		if #fresh > 0 then nclones = nclones + (source.url and answer.nclones or 1) end
 	end
-	return aggregate.of(entry.aggregate, values)
+	return aggregate.of(entry.aggregate, values), nclones
 end
 
 ---@return table<string, number> # without those that have failed
+---@return table<string, integer> over how many clones each was measured
 function Scraper:measure()
-	local measured = {}
+	local measured, over = {}, {}
 	for _, source in ipairs(self.sources) do
 		for name, entry in pairs(source.metrics) do
-			measured[name] = measure(self, source, name, entry)
+			measured[name], over[name] = measure(self, source, name, entry)
 		end
 	end
-	return measured
+	return measured, over
 end
 
 ---Calls off what is under way.

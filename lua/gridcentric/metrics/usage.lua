@@ -13,6 +13,7 @@ local MEMORY_SHARE = 0.01 -- of the time, spent with reading memory
 local MEMORY_STEP_S = 0.01 -- then the rest of a step's turns waits
 local MEMORY_EVERY_S = 5 -- of one clone, at the least
 local LATE_S = 1
+local NEW_S = 2 -- a clone without a reading is idle this long, then it is like the others
 
 ---@class gridcentric.UsageOptions
 ---@field cpu_time fun(pid: integer): number? seconds
@@ -108,6 +109,19 @@ local function average(clones, key)
 		if value then sum, n = sum + value, n + 1 end
 	end
 	return n > 0 and sum / n or nil
+end
+
+---How many clones the processor time was averaged over. A clone that has just become ready has no
+---reading yet, and no work: an average that counted it would make up load.
+---@param clones gridcentric.Clone[]
+---@param now number
+---@return integer
+function usage.measured_over(clones, now)
+	local n = 0
+	for _, clone in ipairs(clones) do
+		if clone.cpu or now - clone.since >= NEW_S then n = n + 1 end
+	end
+	return n
 end
 
 ---@param clones gridcentric.Clone[]

@@ -59,12 +59,13 @@ end
 
 ---@param now number
 ---@param i? integer which count (1)
-function Window:add(now, i)
+---@param n? integer by how much (1)
+function Window:add(now, i, n)
 	advance(self, now)
 	local slot = slot_of(self, self.turn)
-	i = i or 1
-	slot[i] = slot[i] + 1
-	self.totals[i] = self.totals[i] + 1
+	i, n = i or 1, n or 1
+	slot[i] = slot[i] + n
+	self.totals[i] = self.totals[i] + n
 end
 
 ---@param now number

@@ -128,7 +128,7 @@ end
 -- What is desired is heard, also when nothing may change.
 local function hear(p, o, now, desired)
 	p.least.span, p.most.span = o.up.window, o.down.window
-	return window.say(p.least, now, desired), window.say(p.most, now, desired)
+	return window.observe(p.least, now, desired), window.observe(p.most, now, desired)
 end
 
 ---@param p gridcentric.Pace

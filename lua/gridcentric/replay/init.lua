@@ -57,17 +57,45 @@ end
 -- Where a trace has nothing but counts.
 local NOTHING = { requests = 0, errors = 0, latency = { p50 = 0, p95 = 0, p99 = 0 }, my = {} }
 
--- What the policy sees now. The clones that were there shared the work that these are to share.
+-- Spreads what `before` clones shared over the `clones` that there are now.
+local function spread(play, m, before, clones)
+	m.cpu = m.cpu and m.cpu * before / clones
+	for name, value in pairs(m.latency) do m.latency[name] = value * before / clones end
+	for name, own in pairs(play.policy.metrics) do
+		local is_average = own.aggregate == "avg" and m.my[name]
+		if is_average then m.my[name] = m.my[name] * before / clones end
+	end
+	-- A clone has the memory it has, however many others there are.
+	m.memory = m.memory_per_clone and m.memory_per_clone * clones or m.memory
+end
+
+-- The clones that each average was measured over: those that were recorded, or where it was spread,
+-- those that there are now.
+local function measured_over(play, m, before, clones)
+	local over = { latency = clones, memory_per_clone = before }
+	for name in pairs(m.my) do
+		local own = play.policy.metrics[name]
+		over["my." .. name] = own and own.aggregate == "avg" and clones or before
+	end
+	return over
+end
+
+-- What the policy sees now. A recorded average times the recorded clones is the load, which the
+-- clones there are now share.
 local function measured(play)
 	local columns, service = play.trace.measured, play.service
 	if not service or not next(columns) then return NOTHING end
-	local m = trace.measured(play.trace, math.max(play.row, 1))
-	local clones, before = #service.fleet.pool.ready, columns.clones and columns.clones[play.row]
+	local row = math.max(play.row, 1)
+	local m = trace.measured(play.trace, row)
+	local clones, before = #service.fleet.pool.ready, columns.clones and columns.clones[row]
 	m.clones = nil
-	if clones > 0 and before and before ~= clones then
-		m.cpu = m.cpu and m.cpu * before / clones
-		m.memory = m.memory_per_clone and m.memory_per_clone * clones or m.memory
+	if not before then return m end
+	if clones == 0 then
+		clones, m.cpu = before, m.cpu and 0
+	elseif clones ~= before then
+		spread(play, m, before, clones)
 	end
+	m.measured_over = measured_over(play, m, before, clones)
 	return m
 end
 
@@ -94,7 +122,7 @@ end
 local function new_play(given, t, o)
 	local policy = to_be_played(given)
 	local clock = virtual.new(t.at[1] - LEAD_S)
-	local play = { trace = t, row = 0, clock = clock, score = score.new(t.at[1]) }
+	local play = { policy = policy, trace = t, row = 0, clock = clock, score = score.new(t.at[1]) }
 	play.platform = platform.new(clock, o)
 	play.proxy = proxy.new(clock, policy.mode)
 	play.service = new_service(play, policy, o)
