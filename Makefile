@@ -138,7 +138,7 @@ DEPS = gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-luv lua-lpeg \
 # what virtual machines, and building their images, need besides
 DEPS_VM = qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs fdisk mtools \
 	syslinux syslinux-common
-DEPS_TEST = lua-busted lua-check luarocks mandoc zsh fish curl procps strace haproxy wrk chromium \
+DEPS_TEST = lua-busted lua-check luarocks mandoc man-db zsh fish curl procps strace haproxy wrk chromium \
 	chromium-driver fonts-dejavu-core valgrind cppcheck clang clang-format \
 	libclang-rt-dev prometheus prometheus-node-exporter
 

@@ -9,6 +9,8 @@ package.path = "lua/?.lua;lua/?/init.lua;.ci/?.lua;" .. package.path
 
 local FILES = {
 	["man/gcscale.1"] = require "gcscale_manual",
+	["man/gcscale-policy.5"] = require "policy_manual",
+	["lua/gridcentric/meta/policy.lua"] = require "policy_annotations",
 }
 
 local function read(path)

@@ -12,53 +12,14 @@ local async = require "gridcentric.platform.async"
 local core = require "gridcentric.core"
 local gc = require "gridcentric"
 local guard = require "gridcentric.util.guard"
-local keys = require "gridcentric.config.keys"
 local live = require "gridcentric.live"
 local options = require "gridcentric.util.options"
 local platform = require "gridcentric.platform"
 local policy = require "gridcentric.config.load"
 local ratio = require "gridcentric.policy.ratio"
+local schema = require "gridcentric.config.schema"
 
 local autoscale = {}
-
----All of them may be left out. Those that policy files have, too, are described there.
----@class gridcentric.AutoscaleOptions
----@field host? string where to listen ("127.0.0.1"; "*": on all IPv4 addresses)
----@field metric? "sessions"|"connections" what counts as a user (sessions)
----@field per_clone? number users for each clone (2)
----@field min? integer clones kept without any user (0)
----@field max? integer clones at most (16)
----@field log? false|fun(what: string, vmid: integer?, text: string) told what happens (stderr)
----@field scale? gridcentric.Scale instead of metric and per_clone
----@field name? string
----@field mode? "http"|"tcp"
----@field plan? gridcentric.PlanKeys
----@field route? gridcentric.RouteName|gridcentric.Route|gridcentric.Pick
----@field health? gridcentric.HealthKeys
----@field drain? boolean
----@field victim? "fewest"|gridcentric.Victim
----@field on_clone? fun(vmid: integer)
----@field on_event? fun(event: gridcentric.Event)
----@field sticky? "cookie"|"source"|false
----@field session_timeout? number seconds
----@field cookieless_timeout? number seconds
----@field held? gridcentric.HeldKeys
----@field drain_timeout? number seconds
----@field stop_timeout? number seconds
----@field limits? gridcentric.LimitKeys
----@field metrics? table<string, gridcentric.MetricKeys>
----@field on_missing? "hold"|"min"|"max"|gridcentric.Scale
----@field admin? string|integer where /metrics is served
-
-local OPTIONS = {
-	host = { options.text() }, -- default: 127.0.0.1; in a virtual machine, which has no other, 0.0.0.0
-	metric = { options.one_of("sessions", "connections"), default = "sessions" },
-	per_clone = { options.number(0.001), default = 2 },
-	min = keys.CLONES.min,
-	max = keys.CLONES.max,
-	log = { options.any_of("a function or false", options.one_of(false), options.func()) },
-}
-for key, entry in pairs(keys.SHARED) do OPTIONS[key] = entry end
 
 local function program_name()
 	local file = arg and arg[0] and arg[0]:match "[^/]+$" or "lua"
@@ -71,10 +32,10 @@ local function to_policy(listen_port, o, given)
 		listen = ("%s:%d"):format(host, listen_port),
 		clones = { min = o.min, max = o.max },
 	}
-	for key in pairs(keys.SHARED) do p[key] = given[key] end
+	for _, key in ipairs(schema.SHARED) do p[key[1]] = given[key[1]] end
 	p.name = p.name or program_name()
 	p.scale = p.scale or ratio { metric = o.metric, per_clone = o.per_clone }
-	return policy.check(p, keys.INSIDE)
+	return policy.check(p, schema.INSIDE)
 end
 
 local function new_log(choice)
@@ -103,7 +64,7 @@ function autoscale.setup(listen_port, program_port, given)
 	given = given or {}
 	local listen = check_port(1, listen_port)
 	local port = check_port(2, program_port)
-	local o = options.demand(OPTIONS, given, "setup")
+	local o = options.demand(schema.SETUP, given, "setup")
 	local log = new_log(o.log)
 	if async.role() == "domain" then
 		log.event("start", nil, "gcscale scales this program")

@@ -11,7 +11,7 @@
 -- empty cell is a value that is not known. Lines that begin with # are passed over. Pure.
 
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.util.options"
+local suggest = require "gridcentric.util.suggest"
 
 local trace = {}
 
@@ -134,7 +134,7 @@ end
 local function putter(t, name, where)
 	local is_own = name:find "^my%.[%a_][%w_]*$"
 	if IS_PLAYED[name] == nil and not is_own then
-		fail(where, 'unknown column "%s" (did you mean "%s"?)', name, options.nearest(IS_PLAYED, name))
+		fail(where, 'unknown column "%s"%s', name, suggest.hint(IS_PLAYED, name))
 	end
 	if name == "at" then return put_time(t, where) end
 	if not is_own and not IS_PLAYED[name] then return false end

@@ -76,15 +76,17 @@ describe("policy", function()
 			end)
 
 			it("has sizes of memory as people write them", function()
-				for text, mib in pairs { ["64M"] = 64, ["2G"] = 2048, ["1.5 G"] = 1536, ["1024G"] = 1048576 } do
+				for text, mib in pairs { ["64M"] = 64, ["2G"] = 2048, ["1.5 G"] = 1536, ["1024G"] = 1048576,
+					["2 GB"] = 1907, ["512 MiB"] = 512 } do
 					local p = assert(load_machine(('image = "chat.img", port = 80, memory = %q'):format(text)))
 					assert.equal(mib, p.app.memory)
 				end
-				for _, given in ipairs { "63M", "1025G", "256", "256MB", "64.5M", 256 } do
+				assert.equal(256, load_machine('image = "chat.img", port = 80, memory = 256').app.memory)
+				for _, given in ipairs { "63M", "1025G", "256", "256 s", 63 } do
 					local p, err = load_machine(('image = "chat.img", port = 80, memory = %q'):format(given))
 					assert.is_nil(p)
-					assert.matches("^FILE: app: memory: a size as 256M or 2G, from 64M to 1024G, expected, got ",
-						err)
+					assert.matches('^FILE: app: memory: a size such as "256M" or "2 GB", from 64M to 1024G, '
+						.. "expected, got ", err)
 				end
 			end)
 
@@ -181,14 +183,14 @@ describe("policy", function()
 			local function key(text)
 				return wrong(([[return { app = { script = "server.lua" }, %s }]]):format(text))
 			end
-			assert.equal('FILE: scale: a function or a ready policy expected, got "two"',
+			assert.equal('FILE: scale: a policy or a number of clones expected, got "two"',
 				key [[scale = "two"]])
 			assert.equal("FILE: scale: options are missing: ratio { ... }", key [[scale = ratio]])
 			assert.matches('^FILE: route: "latest", .* expected, got "newest"$', key [[route = "newest"]])
 			assert.equal("FILE: route: options are missing: hash { ... }", key [[route = hash]])
-			assert.equal('FILE: plan: up: most: a whole number from 1 or a share as "50%" expected, got '
-				.. '"much"', key [[plan = { up = { most = "much" } }]])
-			assert.equal('FILE: health: check: path: a path as /health expected, got "health"',
+			assert.equal('FILE: plan: up: most: a whole number from 1, or a share such as "50%", expected, '
+				.. 'got "much"', key [[plan = { up = { most = "much" } }]])
+			assert.equal('FILE: health: check: path: a path such as "/health" expected, got "health"',
 				key [[health = { check = { path = "health" } }]])
 			assert.matches("^FILE: route: there are no requests in tcp mode",
 				key [[mode = "tcp", route = hash { by = "path" }]])

@@ -1,4 +1,4 @@
-local keys = require "gridcentric.config.metric_keys"
+local keys = require "gridcentric.config.schema_metrics"
 local scraper = require "gridcentric.metrics.scraper"
 
 describe("scraper", function()

@@ -33,11 +33,13 @@ describe("step", function()
 		assert.equal("step: item 2: clones: a whole number from 0 expected, got 1.5", wrong {
 			metric = "cpu", { 1, 1 }, { 2, 1.5 },
 		})
-		assert.equal('step: item 1: from: a number expected, got "x"', wrong {
+		assert.equal('step: item 1: from: a number, or text with a unit, expected, got "x"', wrong {
 			metric = "cpu", { "x", 1 },
 		})
+		assert.equal("step: item 1: from: cpu is measured in % of one core: a number with a unit "
+			.. "expected, such as 80%, got 80", wrong { metric = "cpu", { 80, 4 } })
 		assert.equal("step: item 2: from has to be more than in the item before", wrong {
-			metric = "cpu", { 2, 1 }, { 2, 3 },
+			metric = "cpu", { "20%", 1 }, { 0.2, 3 },
 		})
 	end)
 end)

@@ -98,6 +98,26 @@ describe("target", function()
 		assert.equal("MISSING", (select(3, ask(scale, { clones = 1 }))))
 	end)
 
+	it("takes values in the metric's unit only", function()
+		local share = "target: value: cpu is measured in % of one core: a number with a unit expected, "
+			.. "such as 80%, got "
+		for given, expected in pairs {
+			[{ metric = "cpu", value = 60 }] = share .. "60",
+			[{ metric = "cpu", value = "2s" }] = share .. '"2s"',
+			[{ metric = "requests", value = "60 ms" }] = "target: value: requests is measured in "
+				.. 'requests per second: a number without a unit expected, got "60 ms"',
+			[{ metric = "sessions", value = "10 MB" }] = "target: value: sessions is measured in users: "
+				.. 'a number without a unit expected, got "10 MB"',
+			[{ metric = "memory", value = "3 s" }] = "target: value: memory is measured in bytes: "
+				.. 'a number with a unit expected, such as 512MB, got "3 s"',
+		} do
+			assert.equal(expected, error_of(function() target(given) end))
+		end
+		for name, value in pairs { cpu = 0.6, ["latency.p95"] = 0.25, memory = 5e8, ["my.x"] = "3 s" } do
+			assert.is_function(target { metric = name, value = value })
+		end
+	end)
+
 	it("checks its options at once", function()
 		local function wrong(given) return error_of(function() target(given) end) end
 		assert.equal("target: metric: missing", wrong { value = 3 })
@@ -110,6 +130,9 @@ describe("target", function()
 		})
 		assert.equal("target: value: a number above 0 expected, got 0", wrong {
 			metric = "cpu", value = 0,
+		})
+		assert.equal('target: value: a number, or text with a unit, expected, got "3 parsec"', wrong {
+			metric = "my.distance", value = "3 parsec",
 		})
 		assert.equal('target: unknown key "tolerence" (did you mean "tolerance"?)', wrong {
 			metric = "cpu", value = 1, tolerence = 1,

@@ -5,17 +5,18 @@
 -- `<!-- example: KIND -->` in README.md. The kinds are those of `runners` below.
 
 local async = require "spec.support.async"
-local compile = require "gridcentric.policy.rules.compile"
 local gcscale_commands = require "gridcentric.cli.commands"
+local globals = require "gridcentric.config.globals"
 local history = require "gridcentric.policy.rules.history"
 local json = require "dkjson"
-local keys = require "gridcentric.config.keys"
 local metric = require "gridcentric.policy.metric"
 local paths = require "spec.support.paths"
 local policy = require "gridcentric.config.load"
+local printer = require "gridcentric.policy.rules.print"
+local route_schema = require "gridcentric.route.schema"
 local rules = require "gridcentric.policy.rules"
 local samples = require "spec.support.policy"
-local schema = require "spec.support.schema"
+local schema = require "gridcentric.config.schema"
 local units = require "gridcentric.util.units"
 local uv = require "luv"
 
@@ -136,11 +137,10 @@ describe("the manual #lint", function()
 	it("has all of autoscale, its options and defaults", function()
 		local autoscale = require "gridcentric.autoscale"
 		assert_documented(names_of(autoscale, "autoscale."), "gridcentric.3")
-		local options = assert(schema.options_of(autoscale.setup))
-		assert_documented(names_of(options), "gridcentric.3")
-		for name, entry in pairs(options) do
-			if entry.default ~= nil and not keys.SHARED[name] then
-				local shown = (" %s (%s)"):format(name, entry.default)
+		assert_documented(names_of(schema.SETUP.by_name), "gridcentric.3")
+		for _, key in ipairs(schema.SETUP) do
+			if key.default ~= nil and not schema.SHARED.by_name[key[1]] then
+				local shown = (" %s (%s)"):format(key[1], key.default)
 				assert(page_text["gridcentric.3"]:find(shown, 1, true), shown)
 			end
 		end
@@ -204,25 +204,32 @@ describe("the manual #lint", function()
 
 	it("has all keys of a policy file with their defaults", function()
 		local text = page_text["gcscale-policy.5"]
-		schema.each_key(keys.FILE, "", function(name, entry)
-			local item = text:match(("\n (%s = [^\n]*%%([^\n()]*%%))\n"):format(name:gsub("%p", "%%%0")))
-			assert(item, "no item for " .. name)
-			local default = entry.default
-			if type(default) == "table" or type(default) == "function" or default == nil then return end
-			assert(item:find(("(%s)"):format(default), 1, true), ("%s, but: %s"):format(default, item))
-		end)
+		local function look(keys, prefix)
+			for _, key in ipairs(keys) do
+				local name, inner = prefix .. key[1], key[2].schema
+				if inner then
+					look(inner, name .. ".")
+				else
+					local item = text:match(("\n (%s = [^\n]*%%([^\n]*%%))\n"):format(name:gsub("%p", "%%%0")))
+					assert(item, "no item for " .. name)
+					local default = key.unset or key.default
+					local is_shown = type(default) == "table" or item:find(("(%s)"):format(default), 1, true)
+					assert(is_shown, ("%s, but: %s"):format(default, item))
+				end
+			end
+		end
+		look(schema.FILE, "")
 	end)
 
 	it("says of all keys and globals of a policy file where they are explained", function()
 		local page = "gcscale-policy.5"
 		local source = read("man/" .. page)
 		for heading, wanted in pairs {
-			["The keys, and where they are explained"] = keys.FILE,
-			["What a policy file finds as globals"] = schema.globals(),
+			["The keys, and where they are explained"] = schema.FILE.by_name,
+			["What a policy file finds as globals"] = globals,
 		} do
 			local listed = {}
-			local rows = section(page, "Ss", heading):gmatch "\n%.It Ic ([^\n]-) Ta [^\n]- Sx ([^\n]+)"
-			for row, place in rows do
+			for place, row in section(page, "Ss", heading):gmatch "\n%.It Sx ([^\n]+)\n%.Ic ([^\n]+)" do
 				local is_place = source:find("\n.Sh " .. place .. "\n", 1, true)
 					or source:find("\n.Ss " .. place .. "\n", 1, true)
 				assert(is_place, place)
@@ -232,16 +239,63 @@ describe("the manual #lint", function()
 		end
 	end)
 
-	it("has all options of ready policies and routes with their defaults", function()
-		for name, fn in pairs(schema.globals()) do
-			local is_route = require("gridcentric.route").READY[name]
-			local options = not is_route and schema.options_of(fn) or {}
-			local text = next(options) and section("gcscale-policy.5", "Ss", name .. " {")
-			for option, entry in pairs(options) do
-				local item = ("\n%%.It Ic %s No = [^\n]*%%(([^\n()]*)%%)\n"):format(option)
-				local shown = assert(text:match(item), ("no item for %s of %s"):format(option, name))
-				local default = entry.required and "required" or entry.default
-				assert(default == nil or tostring(default) == shown, ("%s: %s"):format(option, shown))
+	it("refers to sections that it has", function()
+		for _, page in ipairs(PAGES) do
+			local source = read("man/" .. page)
+			for places in source:gmatch "%f[^\n]%.Sx ([^\n]+)" do
+				for place in places:gsub(" [.,;:)]", " ,"):gmatch "[^,]+" do
+					place = place:match "^%s*(.-)%s*$"
+					local is_place = place == "" or source:find("\n.Sh " .. place .. "\n", 1, true)
+						or source:find("\n.Ss " .. place .. "\n", 1, true)
+					assert(is_place, ("%s: %s"):format(page, place))
+				end
+			end
+		end
+	end)
+
+	-- The cells of each row of a table, as they are rendered.
+	local function rows_of(source)
+		local rows = {}
+		for table_source in source:gmatch "\n%.Bl %-column[^\n]*\n(.-)\n%.El\n" do
+			for row in ("\n" .. table_source):gmatch "\n%.It ([^\n]+)" do
+				local cells = {}
+				for cell in (row .. " Ta "):gmatch "(.-) Ta " do
+					cells[#cells + 1] = cell:gsub("^%u%l ", ""):gsub('"', "")
+				end
+				rows[#rows + 1] = cells
+			end
+		end
+		return rows
+	end
+
+	local function is_on_one_line(lines, cells)
+		for _, line in ipairs(lines) do
+			local at = 1
+			for _, cell in ipairs(cells) do
+				at = at and select(2, line:find(cell, at, true))
+			end
+			if at then return true end
+		end
+	end
+
+	it("is readable in a terminal of 80 columns", function()
+		local source = read "man/gcscale-policy.5"
+		assert(#rows_of(source) > 20)
+		for _, command in ipairs {
+			"LC_ALL=C.UTF-8 MANWIDTH=80 man -l man/gcscale-policy.5",
+			"mandoc -T utf8 -O width=78 man/gcscale-policy.5",
+		} do
+			local text = output("%s 2>&1", command):gsub(utf8.charpattern .. "\b", "")
+			text = text:gsub("\xE2\x80\x90", "-")
+			local lines = {}
+			for line in text:gmatch "[^\n]+" do
+				lines[#lines + 1] = line
+				assert((utf8.len(line) or #line) <= 80, ("%s: %s"):format(command, line))
+			end
+			assert(#lines > 500, text)
+			for _, cells in ipairs(rows_of(source)) do
+				assert(is_on_one_line(lines, cells),
+					("%s breaks a row: %s"):format(command, table.concat(cells, " | ")))
 			end
 		end
 	end)
@@ -251,9 +305,11 @@ describe("the manual #lint", function()
 		for _, name in ipairs(require("gridcentric.route").NAMES) do
 			assert(text:find(("\n.It Li \\(dq%s\\(dq\n"):format(name), 1, true), name)
 		end
-		for name, make in pairs(require("gridcentric.route").READY) do
+		for name in pairs(require("gridcentric.route").READY) do
 			assert(text:find(("\n.It Li %s { "):format(name), 1, true), name)
-			for option in pairs(schema.options_of(make)) do assert(is_word_in(text, option), option) end
+			for _, option in ipairs(route_schema[name].keys) do
+				assert(is_word_in(text, option[1]), option[1])
+			end
 		end
 	end)
 
@@ -286,8 +342,9 @@ describe("the manual #lint", function()
 		end
 		for name in pairs(history.FUNCTIONS) do assert(is_word_in(text, name), name) end
 		for unit in pairs(units.ALL) do assert(unit == "%" or is_word_in(text, unit), unit) end
-		local binary = schema.upvalue(schema.upvalue(compile.node, "COMPILERS").binary, "BINARY")
-		for operator in pairs(binary) do assert(text:find(" " .. operator, 1, true), operator) end
+		for operator in pairs(printer.OPERATORS) do
+			assert(text:find("%f[%S]" .. operator:gsub("%p", "%%%0")), operator)
+		end
 	end)
 
 	it("has all environment variables", function()

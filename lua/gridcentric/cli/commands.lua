@@ -6,7 +6,7 @@
 -- man/gcscale.1; run `make generate`.
 
 local values = require "gridcentric.cli.values"
-local vm_keys = require "gridcentric.config.vm_keys"
+local machine = require("gridcentric.config.schema_app").MACHINE.by_name
 
 ---@class gridcentric.CommandOption
 ---@field [1] string "--name", or "-o --output"
@@ -54,12 +54,12 @@ local LIMIT = { "--limit", value = "N", text = "Show the last N at most.",
 local IMAGE = { "image", value = "FILE", text = "The image." }
 
 local MEMORY = { "--memory", value = "SIZE", text = "Memory of the virtual machine, such as 2G.",
-	convert = values.machine "memory", default = vm_keys.memory.default }
+	convert = values.machine "memory", default = machine.memory.default }
 local CPUS = { "--cpus", value = "N", text = "CPUs of the virtual machine.",
-	convert = values.machine "cpus", default = tostring(vm_keys.cpus.default) }
+	convert = values.machine "cpus", default = tostring(machine.cpus.default) }
 local ACCEL = { "--accel", value = "HOW",
 	text = "How the machine is run: kvm, tcg (emulated), or auto: KVM where it is usable.",
-	convert = values.machine "accel", default = vm_keys.accel.default }
+	convert = values.machine "accel", default = machine.accel.default }
 
 -- The commands ------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 local argparse = require "argparse"
 local commands = require "gridcentric.cli.commands"
 local exit = require "gridcentric.cli.exit"
-local options = require "gridcentric.util.options"
+local suggest = require "gridcentric.util.suggest"
 
 local DESCRIPTION = "Runs a program behind a proxy and clones it with the load."
 local EPILOG = "`gcscale COMMAND --help` explains a command; gcscale(1) is the manual.\n"
@@ -104,7 +104,7 @@ for name, command in pairs(commands.BY_NAME) do
 end
 
 local function advice(word)
-	local meant = SYNONYMS[word] or options.nearest(commands.BY_NAME, word)
+	local meant = SYNONYMS[word] or suggest.nearest(commands.BY_NAME, word)
 	return meant and (" (did you mean %s?)"):format(meant) or ""
 end
 

@@ -4,17 +4,13 @@
 --
 -- Each gives the value, or nil and what was expected.
 
+local app = require "gridcentric.config.schema_app"
 local host_port = require "gridcentric.util.host_port"
 local units = require "gridcentric.util.units"
-local vm_keys = require "gridcentric.config.vm_keys"
 
 local values = {}
 
 ---@alias gridcentric.Converter fun(text: string): any, string?
-
--- Sizes of disks, in the units that QEMU uses.
-local DISK_SIZE = { M = 1024 ^ 2, G = 1024 ^ 3, T = 1024 ^ 4 }
-for unit, worth in pairs(units.SIZE) do DISK_SIZE[unit] = worth end
 
 local LEAST_DISK, LARGEST_DISK = 2 ^ 20, 2 ^ 41
 
@@ -69,7 +65,7 @@ end
 
 ---Bytes: "2G".
 function values.disk_size(text)
-	local bytes = units.read(text, DISK_SIZE)
+	local bytes = units.read(text, units.SIZE)
 	if bytes and bytes >= LEAST_DISK and bytes <= LARGEST_DISK then return math.floor(bytes) end
 	return mismatch('a size such as "2G"', text)
 end
@@ -78,7 +74,7 @@ end
 ---@param name "memory"|"cpus"|"accel"
 ---@return gridcentric.Converter
 function values.machine(name)
-	return function(text) return vm_keys[name][1](tonumber(text) or text) end
+	return function(text) return app.MACHINE.by_name[name][2](tonumber(text) or text) end
 end
 
 return values

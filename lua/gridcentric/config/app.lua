@@ -32,7 +32,7 @@ end
 ---Checks what types cannot see, and leaves what belongs to the backend.
 ---@param backend "fork"|"qemu"
 ---@param checked table with defaults
----@param given table as it stands in the file
+---@param given table a plain copy of what the file says
 ---@return gridcentric.App?
 ---@return string? err
 function app.check(backend, checked, given)

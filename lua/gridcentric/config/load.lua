@@ -13,15 +13,15 @@
 local uv = require "luv"
 local app = require "gridcentric.config.app"
 local combine = require "gridcentric.policy.combine"
+local globals = require "gridcentric.config.globals"
 local guard = require "gridcentric.util.guard"
-local keys = require "gridcentric.config.keys"
 local options = require "gridcentric.util.options"
-local route = require "gridcentric.route"
+local schema = require "gridcentric.config.schema"
 local service_name = require "gridcentric.util.service_name"
 
 local policy = {}
 
--- What a policy file says, gridcentric.PolicyFile, is described in meta/policy.lua.
+-- What a policy file may say, gridcentric.PolicyFile, is described in schema.lua.
 
 ---@class gridcentric.App
 ---@field script string? absolute; of backend "fork"
@@ -67,26 +67,9 @@ local policy = {}
 ---@field on_missing "hold"|"min"|"max"|gridcentric.Scale
 ---@field admin gridcentric.AdminAddress?
 
--- What a policy file finds as globals.
-local READY = {
-	-- policies
-	budget = require "gridcentric.policy.budget",
-	ratio = require "gridcentric.policy.ratio",
-	rules = require "gridcentric.policy.rules",
-	schedule = require "gridcentric.policy.schedule",
-	step = require "gridcentric.policy.step",
-	target = require "gridcentric.policy.target",
-	-- combinators
-	clamp = require "gridcentric.policy.clamp",
-	during = require "gridcentric.policy.during",
-	first_of = require "gridcentric.policy.first_of",
-	max_of = require "gridcentric.policy.max_of",
-	min_of = require "gridcentric.policy.min_of",
-}
-
 -- What no single key's type can see. Fills in what depends on other keys.
 local function check_together(p)
-	for name, ready in pairs(READY) do
+	for name, ready in pairs(globals) do
 		if p.scale == ready then return nil, ("scale: options are missing: %s { ... }"):format(name) end
 	end
 	if p.clones.min > p.clones.max then
@@ -102,15 +85,24 @@ local function check_together(p)
 	return p
 end
 
+-- Which keys of `app` were given is not to be seen where defaults are filled in.
+local function check_app(p, given)
+	local fields, err = options.fields(given, schema.FILE)
+	if not fields then return nil, err end
+	local in_app, wrong = options.fields(fields.app, schema.FILE.by_name.app[2].schema)
+	if not in_app then return nil, "app: " .. wrong end
+	return app.check(p.backend, p.app, in_app)
+end
+
 ---Checks the table of a policy.
 ---@param given table
----@param schema? gridcentric.Schema one of keys.lua (FILE)
+---@param keys? gridcentric.Schema one of schema.lua (FILE)
 ---@return gridcentric.Policy?
 ---@return string? err
-function policy.check(given, schema)
-	local p, err = options.check(schema or keys.FILE, given)
+function policy.check(given, keys)
+	local p, err = options.check(keys or schema.FILE, given)
 	if not p then return nil, err end
-	if p.app then p.app, err = app.check(p.backend, p.app, given.app) end
+	if p.app then p.app, err = check_app(p, given) end
 	if err then return nil, err end
 	return check_together(p)
 end
@@ -147,8 +139,7 @@ local function run(path)
 	local ok, err = is_readable(path)
 	if not ok then return nil, err end
 	local env = setmetatable({}, { __index = _G })
-	for name, ready in pairs(READY) do env[name] = ready end
-	for name, ready in pairs(route.READY) do env[name] = ready end
+	for name, ready in pairs(globals) do env[name] = ready end
 	local chunk, syntax_err = loadfile(path, "t", env)
 	if not chunk then return nil, syntax_err end
 	local done, value = call(chunk, path)

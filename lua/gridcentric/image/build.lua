@@ -18,13 +18,14 @@ local options = require "gridcentric.util.options"
 local split = require "gridcentric.image.words"
 local tools = require "gridcentric.image.tools"
 local tree = require "gridcentric.image.tree"
+local types = require "gridcentric.util.types"
 local uv = require "luv"
 
 local build = {}
 
 local VERSION = 1 -- of what a reader of the image has to know
 local DEFAULT_PROGRAM, DEFAULT_SCRIPT = "lua5.4 server.lua", "server.lua"
-local PATH = { options.text("^[^%z]+$", "a path") }
+local path_type = types.text("^[^%z]+$", "a path")
 
 ---@class gridcentric.ImageOptions
 ---@field output string
@@ -34,14 +35,14 @@ local PATH = { options.text("^[^%z]+$", "a path") }
 ---@field size? integer the disk's, in bytes
 ---@field kernel? string a Debian package of a kernel, or a kernel
 ---@field hooks? string folder with pre-clone and post-clone
-local SCHEMA = {
-	output = { PATH[1], required = true },
-	app = { PATH[1], required = true },
-	program = { options.text() },
-	disk = { options.boolean, default = false },
-	size = { options.integer(1), default = 1024 ^ 3 }, -- a file only as big as what is in it
-	kernel = PATH,
-	hooks = PATH,
+local SCHEMA = options.schema {
+	{ "output", path_type, required = true },
+	{ "app", path_type, required = true },
+	{ "program", types.text() },
+	{ "disk", types.boolean, default = false },
+	{ "size", types.integer(1), default = 1024 ^ 3 }, -- a file only as big as what is in it
+	{ "kernel", path_type },
+	{ "hooks", path_type },
 }
 
 ---@class gridcentric.ImageMade

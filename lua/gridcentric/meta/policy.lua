@@ -1,141 +1,161 @@
 ---@meta _
--- What a policy file may say and is given, for editors: lua-language-server completes, explains and
--- checks a policy file when the folder that holds gridcentric/ is on its library path, see EDITORS
--- in gcscale-policy(5). Nothing runs this file.
---
--- The options of each ready policy and route stand beside it (policy/, route/), and so do sample
--- (metrics/init.lua), clone (controller/pool.lua), request and state (route/init.lua). What stands
--- in parentheses is the default. spec/config/meta_spec.lua checks that all that is known here exists, and
--- the other way round.
+-- Made by `make generate` from the descriptions of keys and metrics; changes
+-- here are lost. For editors: lua-language-server completes, explains and checks a policy file when
+-- the folder that holds gridcentric/ is on its library path, see EDITORS in gcscale-policy(5). What
+-- stands in parentheses is the default. Nothing runs this file.
 
--- The keys ---------------------------------------------------------------------------------------
+-- The keys ----------------------------------------------------------------------------------------
 
 ---What a policy file returns. Above its `return`: `---@type gridcentric.PolicyFile`
 ---@class gridcentric.PolicyFile
----@field app gridcentric.AppKeys the program that is cloned
----@field backend? "fork"|"qemu" as processes, or as virtual machines ("fork")
----@field name? string for `gcscale status --name` (the file's name, or its folder's)
----@field listen? string|integer where clients connect, "host:port" or a port ("127.0.0.1:8080")
----@field mode? "http"|"tcp" what is routed: requests by session, or connections ("http")
----@field sticky? "cookie"|"source"|false how a user is known again ("cookie"; in tcp mode false)
----@field session_timeout? number seconds a session counts after its last connection (60)
----@field cookieless_timeout? number the same, where its cookie never came back (10)
----@field scale? gridcentric.Scale how many clones there should be (ratio {})
----@field clones? gridcentric.ClonesKeys how many there may be
----@field metrics? table<string, gridcentric.MetricKeys> your own, my.NAME in a sample
----@field on_missing? "hold"|"min"|"max"|gridcentric.Scale what holds without a metric ("hold")
----@field plan? gridcentric.PlanKeys how fast the number of clones follows
----@field route? gridcentric.RouteName|gridcentric.Route|gridcentric.Pick who goes where ("latest")
----@field held? gridcentric.HeldKeys connections that wait for a clone
----@field health? gridcentric.HealthKeys which clones are ejected (none)
----@field drain? boolean whether a clone that is used may be ended (false)
----@field victim? "fewest"|gridcentric.Victim which clone is ended ("fewest")
----@field on_clone? fun(vmid: integer) called when a clone is ready
----@field on_event? fun(event: gridcentric.Event) called with each event
----@field admin? string|integer where /metrics is: "host:port", port, "unix:/path" (nowhere)
----@field drain_timeout? number seconds that open connections may go on (30)
----@field stop_timeout? number seconds between SIGTERM and SIGKILL (5)
----@field limits? gridcentric.LimitKeys of the proxy
----@field watch? boolean whether the file is loaded anew when it changes (false)
----@field shadow? string file of another policy, which is only asked
+---@field app gridcentric.AppKeys The program that is cloned
+---@field backend? "fork"|"qemu" What is cloned: the program as processes, or a virtual machine with it ("fork")
+---@field name? string The service's name, for `gcscale status --name` and the state folder (the policy file's)
+---@field listen? string|integer Where clients connect: `"127.0.0.1:8080"`, `"[::1]:8080"`, `"*:8080"` or `8080` ("127.0.0.1:8080")
+---@field mode? "http"|"tcp" What is routed: HTTP requests by their session, or TCP connections ("http")
+---@field sticky? "cookie"|"source"|false How a user is recognized ("cookie"; in tcp mode false)
+---@field session_timeout? number|string Time a session lasts after its last connection has closed (60 seconds)
+---@field cookieless_timeout? number|string The same for clients that never return the cookie (10 seconds)
+---@field scale? gridcentric.Part The policy: how many clones there should be (ratio { })
+---@field clones? gridcentric.ClonesKeys How many clones there may be ({})
+---@field metrics? table<string, gridcentric.MetricKeys> Metrics of your own, by name ({})
+---@field on_missing? "hold"|"min"|"max"|gridcentric.Scale What is wanted while a metric that the policy needs is missing ("hold")
+---@field shadow? string Another policy file, relative to this one's folder, to run in this one's shadow (none)
+---@field watch? boolean Whether the policy file is reloaded whenever it changes (false)
+---@field plan? gridcentric.PlanKeys How fast the number of clones follows the policy ({})
+---@field route? gridcentric.RouteName|gridcentric.Route|gridcentric.Pick Which clone a new session goes to ("latest")
+---@field held? gridcentric.HeldKeys What becomes of connections that wait for a clone ({})
+---@field health? gridcentric.HealthKeys When a clone is ejected; `{ }` for the defaults (no clone is ejected)
+---@field drain? boolean Whether a clone may be ended while somebody uses it (false)
+---@field victim? "fewest"|gridcentric.Victim Which clone is ended first ("fewest")
+---@field drain_timeout? number|string Time that open connections have when a clone is drained or the service ends (30 seconds)
+---@field stop_timeout? number|string Time between SIGTERM and SIGKILL for a clone that is ended (5 seconds)
+---@field on_clone? fun(vmid: integer) A function that is called with the vmid of each clone that becomes ready (none)
+---@field on_event? fun(event: gridcentric.Event) A function that is called with each event, a table with `what`, `vmid`, `text` and `details` (none)
+---@field admin? string|integer Where `/metrics` is served (none)
+---@field limits? gridcentric.LimitKeys Limits of the proxy ({})
 
----The time in seconds, the load, and a table of its own, to the number of clones and the reason.
----Nil: no opinion; with the code "MISSING": a metric is missing, and on_missing decides.
----@alias gridcentric.Scale fun(now: number, sample: gridcentric.Sample, state: table): number?, string?, string?
+---@class gridcentric.AppKeys
+---@field script? string The program: a Lua script, relative to the policy file's folder (required with "fork")
+---@field args? (string)[] The program's arguments, `arg[1]` and on ({})
+---@field port? integer Where the program listens (a free one; required with "qemu")
+---@field start_timeout? number|string Time the program has until it listens on its port (10, with "qemu" 60)
+---@field image? string The image that the machine boots from, relative to the policy file's folder (required with "qemu")
+---@field memory? number|string Memory of the machine, and of each clone, from 64M to 1024G ("256M")
+---@field cpus? integer CPUs of the machine, and of each clone (1)
+---@field accel? "auto"|"kvm"|"tcg" How the machine runs: by KVM, or emulated (`tcg`) ("auto")
+---@field network? "user"|"tap" How the machine is reached: through QEMU (`user`), or by a tap device (`tap`) ("user")
+---@field spare? integer Clones of the machine that are kept half made, so that the next one comes sooner (1)
 
----One of the clones that it is given; nil: none is to go.
----@alias gridcentric.Victim fun(clones: gridcentric.Clone[]): gridcentric.Clone?
+---@class gridcentric.ClonesKeys
+---@field min? integer Clones that are kept without any load (0)
+---@field max? integer The most clones there may be (16)
 
----The clone that a new session goes to; nil: no opinion.
----@alias gridcentric.Pick fun(request: gridcentric.RouteRequest, clones: gridcentric.Routable, state: gridcentric.RouteState): gridcentric.Clone?
+---@class gridcentric.PlanKeys
+---@field tolerance? number|string A change by no more than this share of the clones is not made (0)
+---@field up? gridcentric.DirectionKeys How fast clones are added ({})
+---@field down? gridcentric.DirectionKeys How fast clones are ended ({})
+
+---@class gridcentric.DirectionKeys
+---@field window? number|string A change must have been wanted for this long (0 seconds)
+---@field cooldown? number|string Time after one change before the next (0 seconds)
+---@field most? integer|string The most clones that one `period` may add or end (any number)
+---@field period? number|string The period of `most` (60 seconds)
+
+---@class gridcentric.HeldKeys
+---@field max? integer The most connections that may wait for a clone at a time (1000)
+---@field timeout? number|string Time that a connection waits for a clone; then it is refused (10 seconds)
+---@field status? integer Status of the answer to a refused request (503)
+---@field text? string Text of the answer to a refused request, one line (the reason)
+
+---@class gridcentric.HealthKeys
+---@field failures? integer Failed requests in a row, or connections in tcp mode, that eject a clone (5)
+---@field errors? boolean Whether an answer with status 500 or above counts as a failure (false)
+---@field eject_time? number|string Time a clone stays ejected (10 seconds)
+---@field max_eject_time? number|string The longest time a clone stays ejected (300 seconds)
+---@field max_ejected? number|string The largest share of the clones that may be ejected at a time (0.5)
+---@field check? gridcentric.CheckKeys How each clone is asked whether it works; `{ }` for checks with the defaults (no checks)
+---@field replace_after? number|string Time after which a clone whose checks fail is killed and, if wanted, replaced (never)
+
+---@class gridcentric.CheckKeys
+---@field path? string A path that each clone is asked for, at its own address (only connect)
+---@field status? integer Status that a healthy clone answers (200 to 399)
+---@field interval? number|string Time between two checks (5 seconds)
+---@field timeout? number|string Time within which the answer must have arrived (2 seconds)
+---@field fall? integer Failed checks in a row that eject a clone (3)
+---@field rise? integer Passed checks in a row that bring an ejected clone back (2)
+
+---@class gridcentric.LimitKeys
+---@field sessions? integer Sessions at a time; further users are answered 503 (100000)
+---@field connections? integer Connections from clients at a time; further ones wait to be accepted (10000, or fewer: see below)
+---@field head? number|string The largest head of a request; a larger one is answered 431 or 414 (16384 bytes)
+---@field body? number|string The largest content of a request; more is answered 413, and 0 means no limit (0 bytes)
+---@field head_timeout? number|string Time from the first to the last byte of a request's head; then 408 is answered (10 seconds)
+---@field idle_timeout? number|string Time a client's connection may stay open between two requests (75 seconds)
+---@field connect_timeout? number|string Time to connect to a clone (3 seconds)
+---@field response_timeout? number|string Time from a request to the head of its response; then 504 is answered (300 seconds)
+---@field stall_timeout? number|string Time after which a peer that neither sends nor takes a byte is disconnected (60 seconds)
+---@field tunnel_timeout? number|string The same in tcp mode and for WebSocket; 0 means no limit (0 seconds)
+
+---@class gridcentric.MetricKeys
+---@field url? string A page in Prometheus' text format, for example `http://127.0.0.1:9100/metrics` (none)
+---@field clones? string The path of such a page that each clone serves, for example `/metrics` (none)
+---@field metric? string The name of the metric on that page (required with url or clones)
+---@field match? table<string, string> Labels that a series must have, for example `{ mode = "idle" }` ({})
+---@field aggregate? "sum"|"avg"|"min"|"max" How several values become one ("sum")
+---@field every? number|string Time between two fetches (5 seconds)
+---@field timeout? number|string Time within which the page, of 1 MB at most, must have arrived (1 seconds)
+
+---What autoscale.setup() takes.
+---@class gridcentric.AutoscaleOptions
+---@field host? string Where to listen; `"*"` for all IPv4 addresses ("127.0.0.1")
+---@field metric? "sessions"|"connections" What counts as a user ("sessions")
+---@field per_clone? number Users for each clone (2)
+---@field min? integer Clones kept without any user (0)
+---@field max? integer The most clones there may be (16)
+---@field log? false|fun(what: string, vmid: integer?, text: string) A function that is called with each event; false for none (standard error)
+---@field name? string The service's name, for `gcscale status --name` and the state folder (the policy file's)
+---@field mode? "http"|"tcp" What is routed: HTTP requests by their session, or TCP connections ("http")
+---@field sticky? "cookie"|"source"|false How a user is recognized ("cookie"; in tcp mode false)
+---@field session_timeout? number|string Time a session lasts after its last connection has closed (60 seconds)
+---@field cookieless_timeout? number|string The same for clients that never return the cookie (10 seconds)
+---@field scale? gridcentric.Part The policy: how many clones there should be (ratio { })
+---@field metrics? table<string, gridcentric.MetricKeys> Metrics of your own, by name ({})
+---@field on_missing? "hold"|"min"|"max"|gridcentric.Scale What is wanted while a metric that the policy needs is missing ("hold")
+---@field plan? gridcentric.PlanKeys How fast the number of clones follows the policy ({})
+---@field route? gridcentric.RouteName|gridcentric.Route|gridcentric.Pick Which clone a new session goes to ("latest")
+---@field held? gridcentric.HeldKeys What becomes of connections that wait for a clone ({})
+---@field health? gridcentric.HealthKeys When a clone is ejected; `{ }` for the defaults (no clone is ejected)
+---@field drain? boolean Whether a clone may be ended while somebody uses it (false)
+---@field victim? "fewest"|gridcentric.Victim Which clone is ended first ("fewest")
+---@field drain_timeout? number|string Time that open connections have when a clone is drained or the service ends (30 seconds)
+---@field stop_timeout? number|string Time between SIGTERM and SIGKILL for a clone that is ended (5 seconds)
+---@field on_clone? fun(vmid: integer) A function that is called with the vmid of each clone that becomes ready (none)
+---@field on_event? fun(event: gridcentric.Event) A function that is called with each event, a table with `what`, `vmid`, `text` and `details` (none)
+---@field admin? string|integer Where `/metrics` is served (none)
+---@field limits? gridcentric.LimitKeys Limits of the proxy ({})
 
 ---@alias gridcentric.RouteName "latest"|"least"|"round_robin"|"two_choices"
 
----@class gridcentric.AppKeys
----@field script? string a Lua program, seen from the policy file's folder
----@field args? string[] its arguments ({})
----@field image? string with backend "qemu", instead of script: a virtual machine with the program
----@field memory? string of that machine, as "256M" or "2G" ("256M")
----@field cpus? integer of that machine (1)
----@field accel? "auto"|"kvm"|"tcg" whether by KVM or emulated; auto: KVM where it works ("auto")
----@field network? "user"|"tap" how the machine is reached ("user")
----@field spare? integer clones of the machine that are kept half made (1)
----@field port? integer where it listens (a free one, which it finds in PORT; needed with "qemu")
----@field start_timeout? number seconds until it listens (10; with "qemu" 60)
+-- Ready policies ----------------------------------------------------------------------------------
 
----@class gridcentric.ClonesKeys
----@field min? integer kept without any load (0)
----@field max? integer at most so many (16)
+---@class gridcentric.RatioOptions
+---@field metric? "sessions"|"connections" What is counted ("sessions")
+---@field per_clone? number How many of them a clone serves (2)
 
----@class gridcentric.PlanKeys
----@field tolerance? number share of the clones; what differs by no more changes nothing (0)
----@field up? gridcentric.DirectionKeys
----@field down? gridcentric.DirectionKeys
-
----@class gridcentric.DirectionKeys
----@field window? number seconds for which more, or fewer, have to be desired (0)
----@field cooldown? number seconds since the last change (0)
----@field most? integer|string clones in a period, as a number or a share: 4, "50%" (any number)
----@field period? number seconds (60)
-
----@class gridcentric.HeldKeys
----@field max? integer any more are refused (1000)
----@field timeout? number seconds until they are refused, too (10)
----@field status? integer that those get in http mode (503)
----@field text? string and read (why)
-
----@class gridcentric.HealthKeys
----@field failures? integer in a row, that eject a clone (5)
----@field errors? boolean whether a status from 500 on is a failure (false)
----@field eject_time? number seconds, doubled each time in a row (10)
----@field max_eject_time? number seconds (300)
----@field max_ejected? number share of the clones; never the last one (0.5)
----@field check? gridcentric.CheckKeys how each clone is asked whether it works (not at all)
----@field replace_after? number seconds of failing checks until it is killed (never)
-
----@class gridcentric.CheckKeys
----@field path? string as "/health" (a connect is enough)
----@field status? integer of one that is well (200 to 399)
----@field interval? number seconds between two checks (5)
----@field timeout? number seconds within which the answer comes (2)
----@field fall? integer checks in a row that fail eject a clone (3)
----@field rise? integer checks in a row that pass bring it back (2)
-
----@class gridcentric.LimitKeys
----@field sessions? integer known at a time (100000)
----@field connections? integer from clients at a time (10000, or what the open files allow)
----@field head? integer bytes of a request's head (16384)
----@field body? integer bytes of a request's content; 0: any number (0)
----@field head_timeout? number seconds from the first to the last byte of a head (10)
----@field idle_timeout? number seconds of a client's connection between requests (75)
----@field connect_timeout? number seconds to a clone (3)
----@field response_timeout? number seconds from a request to the head of its response (300)
----@field stall_timeout? number seconds of a peer that neither takes nor gives a byte (60)
----@field tunnel_timeout? number the same in tcp mode and for WebSocket; 0: none (0)
-
----@class gridcentric.MetricKeys
----@field url? string asked there: "http://127.0.0.1:9100/metrics"
----@field clones? string path, asked at each clone: "/metrics"
----@field metric? string the series; needed with url or clones
----@field match? table<string, string> labels that the series must have ({})
----@field aggregate? "sum"|"avg"|"min"|"max" of several values ("sum")
----@field every? number seconds between two requests (5)
----@field timeout? number seconds within which the page is there (1)
-
----@class gridcentric.Event
----@field what string "decision", "ready", "denied", ...: see gcscale(1)
----@field vmid integer? of the clone that is concerned
----@field text string
----@field details table?
-
--- Ready policies ---------------------------------------------------------------------------------
-
----One clone for every so many users.
+---One clone for a number of users.
 ---
 ---    scale = ratio { metric = "sessions", per_clone = 2 }
 ---@param given gridcentric.RatioOptions
 ---@return gridcentric.Scale
 function ratio(given) end
+
+---@class gridcentric.TargetOptions
+---@field metric string A total or an average
+---@field value number|string What each clone should have: `40`, `"60%"`, `"250 ms"`, `"512 MB"`
+---@field tolerance? number|string A deviation by this share of the value changes nothing (0.1)
+---@field down_window? number|string Fewer clones are wanted only when fewer were needed all this time (60 seconds)
+---@field average? boolean Whether a metric of your own is an average over the clones; otherwise it is a total (by the metric)
 
 ---As many clones as keep a metric at a value.
 ---
@@ -144,21 +164,41 @@ function ratio(given) end
 ---@return gridcentric.Scale
 function target(given) end
 
----Tiers { from, clones }: from so much of a metric on, so many clones.
+---@class gridcentric.StepOptions
+---@field metric string A total or an average
+---@field [integer] { [1]: number|string, [2]: integer }
+
+---Tiers: from a value of a metric on, a number of clones.
 ---
 ---    scale = step { metric = "connections", { 1, 1 }, { 10, 2 }, { 100, 8 } }
 ---@param given gridcentric.StepOptions
 ---@return gridcentric.Scale
 function step(given) end
 
----So many clones at given times.
+---@class gridcentric.ScheduleOptions
+---@field default? integer Clones outside of all windows (no opinion)
+---@field zone? "local"|"utc" The time zone where a text names none ("local")
+---@field [integer] gridcentric.ScheduleWindow
+
+---@class gridcentric.ScheduleWindow
+---@field when string Days and times: `"Mon-Fri 08:00-18:00"`, `"22:00-06:00 UTC"`, or five fields as in a crontab
+---@field clones integer Clones at these times
+
+---A number of clones at given times.
 ---
 ---    schedule { { when = "Mon-Fri 08:00-18:00", clones = 4 }, default = 1 }
 ---@param given gridcentric.ScheduleOptions
 ---@return gridcentric.Scale
 function schedule(given) end
 
----As many clones as processors or memory allow; for min_of.
+---@class gridcentric.BudgetOptions
+---@field cpus? number CPUs for all clones together (no limit)
+---@field cpus_per_clone? number CPUs set aside for each clone (1)
+---@field memory? number|string Memory for all clones together (no limit)
+---@field memory_per_clone? number|string Memory set aside for each clone (required with memory)
+---@field private_memory? number|string Memory that all clones together may have to themselves, as it is measured (no limit)
+
+---As many clones as CPUs or memory allow; for `min_of`.
 ---
 ---    scale = min_of { ratio {}, budget { private_memory = "2 GB" } }
 ---@param given gridcentric.BudgetOptions
@@ -171,39 +211,50 @@ function budget(given) end
 ---        up 1 when connections / clones > 2 for 3s
 ---        down 1 when connections / clones < 1 for 1m
 ---    ]]
----@param text string
+---@param given string
 ---@return gridcentric.Scale
-function rules(text) end
+function rules(given) end
 
--- Combinators ------------------------------------------------------------------------------------
+-- Combinators -------------------------------------------------------------------------------------
 
 ---As many as the part that wants most.
 ---
 ---    scale = max_of { ratio {}, target { metric = "cpu", value = "60%" } }
----@param parts gridcentric.Part[]
+---@param given gridcentric.Part[]
 ---@return gridcentric.Scale
-function max_of(parts) end
+function max_of(given) end
 
 ---As many as the part that wants least.
 ---
 ---    scale = min_of { ratio {}, budget { cpus = 4 } }
----@param parts gridcentric.Part[]
+---@param given gridcentric.Part[]
 ---@return gridcentric.Scale
-function min_of(parts) end
+function min_of(given) end
 
----The first part that says something.
+---The first part that has an opinion.
 ---
 ---    scale = first_of { target { metric = "my.queue", value = 20 }, ratio {} }
----@param parts gridcentric.Part[]
+---@param given gridcentric.Part[]
 ---@return gridcentric.Scale
-function first_of(parts) end
+function first_of(given) end
 
----What a part says, within bounds.
+---@class gridcentric.ClampOptions
+---@field min? integer The fewest clones (0)
+---@field max? integer The most clones (no limit)
+---@field [integer] gridcentric.Part
+
+---What its part says, within bounds.
 ---
 ---    clamp { min = 1, max = 4, target { metric = "requests", value = 100 } }
 ---@param given gridcentric.ClampOptions
 ---@return gridcentric.Scale
 function clamp(given) end
+
+---@class gridcentric.DuringOptions
+---@field when string Days and times: `"Mon-Fri 08:00-18:00"`, `"22:00-06:00 UTC"`, or five fields as in a crontab
+---@field zone? "local"|"utc" The time zone where a text names none ("local")
+---@field otherwise? gridcentric.Part The policy at other times (no opinion)
+---@field [integer] gridcentric.Part
 
 ---One policy at some times, perhaps another at others.
 ---
@@ -212,16 +263,22 @@ function clamp(given) end
 ---@return gridcentric.Scale
 function during(given) end
 
--- Routes -----------------------------------------------------------------------------------------
+-- Routes ------------------------------------------------------------------------------------------
 
----The same key, the same clone.
+---@class gridcentric.HashOptions
+---@field by? "source"|"path"|string The key: the client's address, the path without its query, a header or a cookie ("source")
+
+---The same clone for the same key.
 ---
 ---    route = hash { by = "header:X-Tenant" }
 ---@param given gridcentric.HashOptions
 ---@return gridcentric.Route
 function hash(given) end
 
----Each clone gets its share.
+---@class gridcentric.WeightedOptions
+---@field weight fun(clone: gridcentric.Clone): number A function that returns the weight of a clone; 0: none, unless all have 0
+
+---Each clone gets a share of the sessions that is proportional to its weight.
 ---
 ---    route = weighted { weight = function(clone) return 1 / (1 + clone.connections) end }
 ---@param given gridcentric.WeightedOptions

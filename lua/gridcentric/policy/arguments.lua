@@ -1,4 +1,5 @@
--- Checks what policies and combinators are called with: keys, and a list of items beside them.
+-- Checks what policies, combinators and routes are called with: keys, and a list of items beside
+-- them. Raises at once, and blames the line of the policy file.
 --
 --	max_of { ratio {}, schedule { ... } }          items only
 --	clamp { min = 1, max = 4, ratio {} }           both
@@ -8,38 +9,46 @@ local options = require "gridcentric.util.options"
 local arguments = {}
 
 -- Parts the list from the keys.
-local function split(given)
+local function split(fields)
 	local items, keys = {}, {}
-	for key, value in pairs(given) do
+	for key, value in pairs(fields) do
 		if math.type(key) == "integer" then items[key] = value else keys[key] = value end
 	end
 	return items, keys
 end
 
+local function check_items(signature, items)
+	local list, wrong = options.list(signature.item)(items)
+	if not list then return nil, wrong end
+	if #list < signature.least then return nil, ("item %d: missing"):format(#list + 1) end
+	if signature.most and #list > signature.most then
+		return nil, "one policy expected (max_of or min_of join several)"
+	end
+	return list
+end
+
 -- Returns keys and items, or nil and what is wrong.
-local function check(schema, item, given)
-	if type(given) ~= "table" then return options.check(schema, given) end
-	local items, keys = split(given)
-	local values, err = options.check(schema, keys)
+local function check(signature, given)
+	local fields, unreadable = options.fields(given, signature.keys)
+	if not fields then return nil, unreadable end
+	if not signature.item then return options.check(signature.keys, fields) end
+	local items, keys = split(fields)
+	local values, err = options.check(signature.keys, keys)
 	if not values then return nil, err end
-	local list, wrong = options.list(item)(items)
+	local list, wrong = check_items(signature, items)
 	if not list then return nil, wrong end
 	return values, list
 end
 
----Like options.demand(), for a table that has a list, too: blames the caller's caller.
----@param schema gridcentric.Schema of the keys
----@param item gridcentric.Type of each item
----@param least integer how many items there are at least
----@param given table
----@param who string the function's name
+---Blames the caller's caller.
+---@param signature gridcentric.Signature
+---@param given any
 ---@return table values of the keys
 ---@return any[] items
-function arguments.demand(schema, item, least, given, who)
-	local values, items = check(schema, item, given)
-	if not values then error(("%s: %s"):format(who, items), 3) end -- what is wrong
-	if #items < least then error(("%s: item %d: missing"):format(who, #items + 1), 3) end
-	return values, items
+function arguments.demand(signature, given)
+	local values, items = check(signature, given)
+	if values then return values, items end
+	error(("%s: %s"):format(signature.name, items), 3) -- what is wrong
 end
 
 return arguments

@@ -8,27 +8,10 @@
 -- clones or at the whole Lua heap of the program, whichever is more; a new one, which has nothing
 -- of its own yet, would else look as if it were free.
 
+local arguments = require "gridcentric.policy.arguments"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.util.options"
+local schema = require "gridcentric.policy.schema"
 local units = require "gridcentric.util.units"
-
----One limit at least; the lowest counts.
----@class gridcentric.BudgetOptions
----@field cpus? number for all clones together
----@field cpus_per_clone? number set aside for each (1)
----@field memory? number|string for all clones together: bytes, or "8 GiB"
----@field memory_per_clone? number|string set aside for each; needed with memory
----@field private_memory? number|string for all clones together, by what is measured
-
-local size = units.quantity('a size in bytes or as "512 MB"', units.SIZE)
-
-local OPTIONS = {
-	cpus = { options.number(0) },
-	cpus_per_clone = { options.number(0.001), default = 1 },
-	memory = { size },
-	memory_per_clone = { size },
-	private_memory = { size },
-}
 
 local read_private, read_heap = metric.reader "memory_per_clone", metric.reader "heap"
 
@@ -80,7 +63,7 @@ end
 ---@param given gridcentric.BudgetOptions
 ---@return gridcentric.Scale
 local function budget(given)
-	local o = options.demand(OPTIONS, given, "budget")
+	local o = arguments.demand(schema.budget, given)
 	local wrong = check_together(o)
 	if wrong then error("budget: " .. wrong, 2) end
 	local limits = limits_of(o)

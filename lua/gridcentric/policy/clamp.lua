@@ -2,23 +2,12 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local combine = require "gridcentric.policy.combine"
-local options = require "gridcentric.util.options"
-
----@class gridcentric.ClampOptions
----@field min? integer (0)
----@field max? integer (no limit)
----@field [1] gridcentric.Part the policy
-
-local OPTIONS = {
-	min = { options.integer(0), default = 0 },
-	max = { options.integer(0) },
-}
+local schema = require "gridcentric.policy.schema"
 
 ---@param given gridcentric.ClampOptions
 ---@return gridcentric.Scale
 local function clamp(given)
-	local o, parts = arguments.demand(OPTIONS, combine.part, 1, given, "clamp")
-	if #parts > 1 then error("clamp: one policy expected (max_of or min_of join several)", 2) end
+	local o, parts = arguments.demand(schema.clamp, given)
 	local min, max = o.min, o.max or math.huge
 	if min > max then error(("clamp: min is %d, but max %d"):format(min, max), 2) end
 

@@ -4,8 +4,10 @@
 -- have no opinion, which is nil and a reason, or lack a metric, which is the same with the code
 -- "MISSING" (see metric.lua). A number is a part, too, that always says the same.
 --
--- How to add a combinator: copy clamp.lua and its spec, and name it in READY of policy/init.lua and
--- in meta/policy.lua.
+-- How to add a combinator: copy clamp.lua and its spec, describe it in schema.lua, and name it in
+-- config/globals.lua.
+
+local types = require "gridcentric.util.types"
 
 local combine = {}
 
@@ -13,7 +15,7 @@ local MAX_CLONES = 2 ^ 53 -- a policy that says more is mistaken
 
 ---@alias gridcentric.Part gridcentric.Scale|integer
 
----A type for arguments: a policy, or a number of clones.
+---The check of a type: a policy, or a number of clones.
 ---@param value any
 ---@return gridcentric.Scale?
 ---@return string? err
@@ -22,8 +24,7 @@ function combine.part(value)
 	if type(value) == "number" and math.tointeger(value) and value >= 0 then
 		return function() return value end
 	end
-	local got = type(value) == "string" and ('"%s"'):format(value) or tostring(value)
-	return nil, "a policy or a number of clones expected, got " .. got
+	return types.mismatch("a policy or a number of clones", value)
 end
 
 ---Whether a policy may say this. Of NaN no comparison is true.

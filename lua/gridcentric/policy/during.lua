@@ -5,25 +5,12 @@ local arguments = require "gridcentric.policy.arguments"
 local calendar = require "gridcentric.policy.text.calendar"
 local combine = require "gridcentric.policy.combine"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.util.options"
-
----@class gridcentric.DuringOptions
----@field when string "Mon-Fri 08:00-18:00", "22:00-06:00 UTC", or five fields as in crontab
----@field zone? gridcentric.Zone where `when` names none ("local")
----@field [1] gridcentric.Part the policy then
----@field otherwise? gridcentric.Part the policy at other times (none: no opinion)
-
-local OPTIONS = {
-	when = { calendar.window, required = true },
-	zone = { options.one_of("local", "utc"), default = "local" },
-	otherwise = { combine.part },
-}
+local schema = require "gridcentric.policy.schema"
 
 ---@param given gridcentric.DuringOptions
 ---@return gridcentric.Scale
 local function during(given)
-	local o, parts = arguments.demand(OPTIONS, combine.part, 1, given, "during")
-	if #parts > 1 then error("during: one policy expected (max_of or min_of join several)", 2) end
+	local o, parts = arguments.demand(schema.during, given)
 	local contains = calendar.parse(o.when, o.zone)
 	local inside, outside = ("in %s"):format(o.when), ("not in %s"):format(o.when)
 

@@ -5,11 +5,12 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local combine = require "gridcentric.policy.combine"
+local schema = require "gridcentric.policy.schema"
 
 ---@param parts gridcentric.Part[] policies or numbers
 ---@return gridcentric.Scale
 local function first_of(parts)
-	local _, checked = arguments.demand({}, combine.part, 1, parts, "first_of")
+	local _, checked = arguments.demand(schema.first_of, parts)
 
 	return function(now, sample, state)
 		local lacking

@@ -5,13 +5,14 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local combine = require "gridcentric.policy.combine"
+local schema = require "gridcentric.policy.schema"
 
 local function is_more(a, b) return a > b end
 
 ---@param parts gridcentric.Part[] policies or numbers
 ---@return gridcentric.Scale
 local function max_of(parts)
-	local _, checked = arguments.demand({}, combine.part, 1, parts, "max_of")
+	local _, checked = arguments.demand(schema.max_of, parts)
 	return combine.best(checked, is_more, "at least")
 end
 

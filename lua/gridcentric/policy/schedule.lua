@@ -8,31 +8,12 @@
 local arguments = require "gridcentric.policy.arguments"
 local calendar = require "gridcentric.policy.text.calendar"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.util.options"
-
----@class gridcentric.ScheduleOptions
----@field zone? gridcentric.Zone where a window names none ("local")
----@field default? integer clones outside of all windows (none: no opinion)
----@field [integer] gridcentric.ScheduleWindow
-
----@class gridcentric.ScheduleWindow
----@field when string "Mon-Fri 08:00-18:00", "22:00-06:00 UTC", or five fields as in crontab
----@field clones integer
-
-local OPTIONS = {
-	zone = { options.one_of("local", "utc"), default = "local" },
-	default = { options.integer(0) },
-}
-
-local WINDOW = {
-	when = { calendar.window, required = true },
-	clones = { options.integer(0), required = true },
-}
+local schema = require "gridcentric.policy.schema"
 
 ---@param given gridcentric.ScheduleOptions
 ---@return gridcentric.Scale
 local function schedule(given)
-	local o, windows = arguments.demand(OPTIONS, options.record(WINDOW), 1, given, "schedule")
+	local o, windows = arguments.demand(schema.schedule, given)
 	for _, window in ipairs(windows) do
 		window.contains = calendar.parse(window.when, o.zone)
 		window.reason = "schedule " .. window.when

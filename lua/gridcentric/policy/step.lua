@@ -5,37 +5,19 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.util.options"
+local schema = require "gridcentric.policy.schema"
 local units = require "gridcentric.util.units"
 
----@class gridcentric.StepOptions
----@field metric string what is measured: "sessions", "cpu", "latency.p95", "my.queue_depth", ...
----@field [integer] { [1]: number|string, [2]: integer } from, clones; in rising order
-
-local OPTIONS = {
-	metric = { metric.load, required = true },
-}
-
-local check_number, check_clones = options.number(), options.integer(0)
-
-local function check_from(value)
-	return check_number(type(value) == "string" and units.read(value) or value)
-end
-
-local function tier(value)
-	if type(value) ~= "table" or #value ~= 2 then return nil, "a tier { from, clones } expected" end
-	local from, from_err = check_from(value[1])
-	if not from then return nil, "from: " .. from_err end
-	local clones, clones_err = check_clones(value[2])
-	if not clones then return nil, "clones: " .. clones_err end
-	return { from = from, clones = clones }
-end
-
-local function is_rising(tiers)
-	for i = 2, #tiers do
-		if tiers[i].from <= tiers[i - 1].from then return false, i end
+-- Reads where each tier begins. Returns what is wrong, if anything is.
+local function read_tiers(name, tiers)
+	for i, tier in ipairs(tiers) do
+		local from, err = metric.quantity(name, tier.from)
+		if not from then return ("item %d: from: %s"):format(i, err) end
+		tier.from = from
+		if i > 1 and from <= tiers[i - 1].from then
+			return ("item %d: from has to be more than in the item before"):format(i)
+		end
 	end
-	return true
 end
 
 -- The last tier that has begun.
@@ -52,11 +34,9 @@ end
 ---@param given gridcentric.StepOptions
 ---@return gridcentric.Scale
 local function step(given)
-	local o, tiers = arguments.demand(OPTIONS, tier, 1, given, "step")
-	local rising, at = is_rising(tiers)
-	if not rising then
-		error(("step: item %d: from has to be more than in the item before"):format(at), 2)
-	end
+	local o, tiers = arguments.demand(schema.step, given)
+	local wrong = read_tiers(o.metric, tiers)
+	if wrong then error("step: " .. wrong, 2) end
 	local read, unit = metric.reader(o.metric), metric.find(o.metric).unit
 
 	return function(now, sample, state)

@@ -12,25 +12,11 @@
 -- More clones are wanted at once, fewer only after `down_window`: users who keep their connections
 -- stay where they are, so new clones are idle at first and would be ended before anyone came.
 
+local arguments = require "gridcentric.policy.arguments"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.util.options"
+local schema = require "gridcentric.policy.schema"
 local units = require "gridcentric.util.units"
 local window = require "gridcentric.plan.window"
-
----@class gridcentric.TargetOptions
----@field metric string what is measured: "sessions", "cpu", "latency.p95", "my.queue_depth", ...
----@field value number|string what each clone is to have: 40, "60%", "250 ms", "512 MB"
----@field tolerance? number deviation that changes nothing, as a share of the value (0.1)
----@field down_window? number seconds for which fewer clones must be needed (60)
----@field average? boolean for a metric of the program's own: it is an average, no total (false)
-
-local OPTIONS = {
-	metric = { metric.load, required = true },
-	value = { units.quantity("a number above 0", units.ALL), required = true },
-	tolerance = { options.number(0, 0.99), default = 0.1 },
-	down_window = { options.number(0, 1000000), default = 60 },
-	average = { options.boolean },
-}
 
 -- Without clones there is no average.
 local function first_clone(sample)
@@ -67,8 +53,12 @@ end
 ---@param given gridcentric.TargetOptions
 ---@return gridcentric.Scale
 local function target(given)
-	local o = options.demand(OPTIONS, given, "target")
+	local o = arguments.demand(schema.target, given)
 	local read, over, of = metric.reader(o.metric), over_reader(o.metric), metric.find(o.metric)
+	local goal, wrong = metric.quantity(o.metric, o.value)
+	if goal and goal <= 0 then wrong = "a number above 0 expected, got " .. o.value end
+	if wrong then error("target: value: " .. wrong, 2) end
+	o.value = goal
 	if o.average == nil then o.average = of.kind == "average" end
 	local aim = ("%s per clone"):format(units.show(o.value, of.unit))
 	local near = ("within %s of %s"):format(units.show(o.tolerance, "%"), aim)

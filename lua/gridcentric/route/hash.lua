@@ -5,18 +5,16 @@
 -- that comes takes keys, one that goes leaves keys, and no other key moves. The ring is sorted anew
 -- only when clones came or went; a pick takes the logarithm of their number.
 
+local arguments = require "gridcentric.policy.arguments"
 local load = require "gridcentric.route.load"
-local options = require "gridcentric.util.options"
 local random = require "gridcentric.util.random"
+local schema = require "gridcentric.route.schema"
 
 -- With 8 and 9 the shares of 1,000 clones differ by a tenth (standard deviation). More points cost
 -- when clones come and go, more probes at each pick.
 local POINTS = 8 -- a power of two
 local PROBES = 9
 local LARGEST = math.maxinteger -- points are 0 to this
-
----@class gridcentric.HashOptions
----@field by? "source"|"path"|string what is the key: also "header:Name", "cookie:Name" (source)
 
 local function read_source(request) return request.ip end
 
@@ -37,22 +35,10 @@ end
 local function reader(by)
 	if by == "source" then return read_source end
 	if by == "path" then return read_path end
-	local kind, name = by:match "^(%l+):([%w!#$%%&'*+.^_`|~-]+)$"
+	local kind, name = by:match "^(%l+):(.+)$"
 	if kind == "header" then return read_header, name end
-	if kind == "cookie" then return cookie_reader(name), "Cookie" end
+	return cookie_reader(name), "Cookie"
 end
-
-local EXPECTED = '"source", "path", "header:NAME" or "cookie:NAME"'
-
-local OPTIONS = {
-	by = {
-		function(value)
-			if type(value) == "string" and reader(value) then return value end
-			return options.mismatch(EXPECTED, value)
-		end,
-		default = "source",
-	},
-}
 
 -- Places the clones on the ring of the state.
 local function build(state, list, version)
@@ -95,7 +81,7 @@ end
 ---@param given gridcentric.HashOptions
 ---@return gridcentric.Route
 return function(given)
-	local o = options.demand(OPTIONS, given, "hash")
+	local o = arguments.demand(schema.hash, given)
 	local read, header = reader(o.by)
 	local function pick(request, clones, state)
 		local list = load.candidates(clones)

@@ -8,9 +8,9 @@
 -- wants to remember in `state`, a table of its own, and takes chance from state.random.
 --
 -- How to add one: copy least.lua (one that is named) or weighted.lua (one with options) and its
--- part of spec/route/route_spec.lua, and name it here and in meta/policy.lua.
+-- part of spec/route/route_spec.lua, and name it here; describe options in schema.lua.
 
-local options = require "gridcentric.util.options"
+local types = require "gridcentric.util.types"
 
 local route = {}
 
@@ -67,19 +67,20 @@ function route.get(name)
 	return { name = name, pick = pick }
 end
 
-local by_name = options.one_of(table.unpack(route.NAMES))
+local by_name = types.one_of(table.unpack(route.NAMES))
 
----The type of the key `route`: text, what one of READY made, or a function becomes a route.
----@return gridcentric.Route?
----@return string? err
-function route.type(value)
+local function read(value)
 	if by_name(value) then return route.get(value) end
 	for name, make in pairs(route.READY) do
 		if value == make then return nil, ("options are missing: %s { ... }"):format(name) end
 	end
 	if type(value) == "function" then return { name = "function", pick = value, is_own = true } end
 	if type(value) == "table" and type(value.pick) == "function" then return value end
-	return options.mismatch(EXPECTED, value)
+	return types.mismatch(EXPECTED, value)
 end
+
+---The type of the key `route`: text, what one of READY made, or a function becomes a route.
+route.type = types.new("name, hash { }, weighted { } or function",
+	"gridcentric.RouteName|gridcentric.Route|gridcentric.Pick", read)
 
 return route

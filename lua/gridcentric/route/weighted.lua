@@ -4,16 +4,10 @@
 -- its weight; the one that is least far is next. So two clones of weights 2 and 1 are picked in
 -- turn as 1 2 1 1 2 1 ..., without chance. Weights may change at any time.
 
+local arguments = require "gridcentric.policy.arguments"
 local guard = require "gridcentric.util.guard"
 local load = require "gridcentric.route.load"
-local options = require "gridcentric.util.options"
-
----@class gridcentric.WeightedOptions
----@field weight fun(clone: gridcentric.Clone): number 0: none, unless all have 0
-
-local OPTIONS = {
-	weight = { options.func(), required = true },
-}
+local schema = require "gridcentric.route.schema"
 
 local function weight_of(clone, fn)
 	local weight = fn(clone)
@@ -25,7 +19,7 @@ end
 ---@param given gridcentric.WeightedOptions
 ---@return gridcentric.Route
 return function(given)
-	local o = options.demand(OPTIONS, given, "weighted")
+	local o = arguments.demand(schema.weighted, given)
 	local function pick(request, clones, state)
 		state.way = state.way or setmetatable({}, { __mode = "k" }) -- how far each is
 		local list, way, start = load.candidates(clones), state.way, state.start or 0

@@ -2,13 +2,16 @@
 
 local guard = {}
 
----The text of anything that was raised, as lua would print it.
+---The text of anything that was raised, as lua would print it. Never raises itself.
 ---@param err any
 ---@return string
 function guard.text(err)
 	if type(err) == "string" or type(err) == "number" then return tostring(err) end
 	local meta = getmetatable(err)
-	if type(meta) == "table" and meta.__tostring then return tostring(err) end
+	if type(meta) == "table" and rawget(meta, "__tostring") then
+		local ok, text = pcall(tostring, err)
+		if ok then return text end
+	end
 	return ("(error object is a %s value)"):format(type(err))
 end
 

@@ -1,6 +1,6 @@
 -- Addresses as people write them: "127.0.0.1:8080", "[::1]:8080". Pure.
 
-local options = require "gridcentric.util.options"
+local types = require "gridcentric.util.types"
 
 local host_port = {}
 
@@ -45,7 +45,7 @@ local function numeric_host(host)
 	return is_ipv4(host) and host or nil
 end
 
----A type for options: "127.0.0.1:8080", "[::1]:8080", "localhost:8080", "*:8080" (every IPv4
+---The check of a type: "127.0.0.1:8080", "[::1]:8080", "localhost:8080", "*:8080" (every IPv4
 ---address), ":8080" and 8080 (loopback). Port 0 is a free one.
 ---@return gridcentric.Address?
 ---@return string? err
@@ -56,7 +56,7 @@ function host_port.read(value)
 	end
 	host, port = host and numeric_host(host), math.tointeger(tonumber(port))
 	if host and port and port >= 0 and port <= 65535 then return { host = host, port = port } end
-	return options.mismatch('a port or "host:port" with a numeric host', value)
+	return types.mismatch('a port or "host:port" with a numeric host', value)
 end
 
 ---The text that read() reads.

@@ -1,125 +1,146 @@
--- Checks a table of options against a schema.
+-- Tables of options: each key is described once, as data.
 --
---	local SCHEMA = {
---		name = { options.text(), required = true },
---		clones = { options.record { -- how many there may be
---			min = { options.integer(0), default = 0 },
---			max = { options.integer(0), default = 16 },
---		}, default = {} },
+--	local SCHEMA = options.schema {
+--		{ "name", types.text(), required = true, text = "The service's name." },
+--		{ "clones", options.record(options.schema {
+--			{ "min", types.integer(0), default = 0, text = "Clones kept without any load." },
+--			{ "max", types.integer(0), default = 16, text = "The most clones at a time." },
+--		}), default = {}, text = "How many clones there may be." },
 --	}
 --	local values, err = options.check(SCHEMA, given)
 --
--- A schema maps each key to its type, and a default unless there is none; `required` keys have to
--- be given. A type is a function(value) that returns the value to use, or nil and what is wrong
--- with it; host_port.read is one. Everything here is pure.
+-- From the same description come the checks, the suggestions for misspelled keys, what editors
+-- know (meta/policy.lua) and the tables of gcscale-policy(5): see .ci/generate.lua.
+--
+-- What a user gives may be anything: check() reads it once, guarded, and never raises.
+
+local guard = require "gridcentric.util.guard"
+local suggest = require "gridcentric.util.suggest"
+local types = require "gridcentric.util.types"
 
 local options = {}
 
----@alias gridcentric.Type fun(value: any): any, string?
----@alias gridcentric.Schema table<string, gridcentric.Key>
-
+---One key.
 ---@class gridcentric.Key
----@field [1] gridcentric.Type
+---@field [1] string the name
+---@field [2] gridcentric.Type
 ---@field default? any checked like a given value
 ---@field required? boolean
+---@field unset? string what holds without the key, in words, where there is no default to show
+---@field text string a sentence for users; `words in quotes` are code
+---@field more? string further sentences, for the manual alone
+---@field see? string the section of gcscale-policy(5) that has the rest
+---@field synonyms? string[] what others call it
 
-local function show(value)
-	if type(value) == "string" then
-		return #value <= 40 and ('"%s"'):format(value) or ('"%s..."'):format(value:sub(1, 37))
-	end
-	if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
-	return value == nil and "nothing" or "a " .. type(value)
-end
+---@class gridcentric.Schema
+---@field [integer] gridcentric.Key in the order of the manual
+---@field by_name table<string, gridcentric.Key>
+---@field synonyms table<string, string> to the key's name
 
----What a type returns for a value that is not of it.
----@param expected string in words
----@param value any
----@return nil
----@return string err
-function options.mismatch(expected, value)
-	return nil, ("%s expected, got %s"):format(expected, show(value))
-end
+-- Describing -------------------------------------------------------------------------------------
 
-local mismatch = options.mismatch
-
----Counts the characters to insert, delete, replace or swap with the next to turn one text into the
----other.
----@param a string
----@param b string
----@return integer
-function options.distance(a, b)
-	local rows = { [0] = {} } -- rows[i][j]: distance of the first i characters of a to j of b
-	for j = 0, #b do rows[0][j] = j end
-	for i = 1, #a do
-		local row, above = { [0] = i }, rows[i - 1]
-		rows[i] = row
-		for j = 1, #b do
-			local differ = a:byte(i) ~= b:byte(j)
-			row[j] = math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (differ and 1 or 0))
-			local swapped = i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j)
-			if swapped then row[j] = math.min(row[j], rows[i - 2][j - 2] + 1) end
+---Makes a schema of the keys of some lists.
+---@param ... gridcentric.Key[]
+---@return gridcentric.Schema
+function options.schema(...)
+	local schema = { by_name = {}, synonyms = {} }
+	for _, keys in ipairs { ... } do
+		for _, key in ipairs(keys) do
+			assert(not schema.by_name[key[1]], key[1])
+			schema[#schema + 1] = key
+			schema.by_name[key[1]] = key
+			for _, synonym in ipairs(key.synonyms or {}) do schema.synonyms[synonym] = key[1] end
 		end
 	end
-	return rows[#a][#b]
+	return schema
 end
 
----Returns the key of a table that is spelled most like the given one; nil if the table is empty.
----@param known table<string, any>
----@param key string
----@return string?
-function options.nearest(known, key)
-	local nearest, least
-	for candidate in pairs(known) do
-		local distance = options.distance(key, candidate)
-		if not nearest or distance < least or distance == least and candidate < nearest then
-			nearest, least = candidate, distance
-		end
+-- Reading what was given -------------------------------------------------------------------------
+
+local MOST_KEYS = 10000 -- of one table: more are no options, or a __pairs without an end
+
+-- What a table inherits counts only where it is known.
+local function copy(given, schema)
+	local fields, n = {}, 0
+	for key, value in pairs(given) do
+		n = n + 1
+		if n > MOST_KEYS then error(("more than %d keys"):format(MOST_KEYS), 0) end
+		fields[key] = value
 	end
-	return nearest
+	for _, key in ipairs(getmetatable(given) and schema or {}) do fields[key[1]] = given[key[1]] end
+	return fields
+end
+
+---A plain copy of a table that a user gave, whatever its metatable does.
+---@param given any
+---@param schema? gridcentric.Schema
+---@return table<any, any>? fields
+---@return string? err
+function options.fields(given, schema)
+	if type(given) ~= "table" then return types.mismatch("a table", given) end
+	local ok, result = xpcall(copy, guard.text, given, schema)
+	if ok then return result end
+	return nil, "the table cannot be read: " .. result
+end
+
+-- Text before all else, so that of several mistakes always the same one is reported.
+local function comes_before(a, b)
+	local kind, other = type(a), type(b)
+	if kind ~= other then return kind == "string" or other ~= "string" and kind < other end
+	return (kind == "string" or kind == "number") and a < b
+end
+
+local function sorted_keys(fields)
+	local keys = {}
+	for key in pairs(fields) do keys[#keys + 1] = key end
+	table.sort(keys, comes_before)
+	return keys
+end
+
+-- "my.key" or [1]
+local function show_key(key)
+	return type(key) == "string" and types.show(key) or ("[%s]"):format((types.show(key)))
 end
 
 local function unknown_key(schema, key)
-	if type(key) ~= "string" then return ("unknown key [%s]"):format(tostring(key)) end
-	local nearest = options.nearest(schema, key)
-	if not nearest then return ('unknown key "%s" (there are none)'):format(key) end
-	return ('unknown key "%s" (did you mean "%s"?)'):format(key, nearest)
+	if #schema == 0 then return ("unknown key %s (there are none)"):format(show_key(key)) end
+	local hint = type(key) == "string" and suggest.hint(schema.by_name, key, schema.synonyms) or ""
+	return ("unknown key %s%s"):format(show_key(key), hint)
 end
 
--- The keys in order, so that of several mistakes always the same one is told.
-local function sorted_keys(t)
-	local keys = {}
-	for key in pairs(t) do keys[#keys + 1] = key end
-	table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-	return keys
+-- Checking ---------------------------------------------------------------------------------------
+
+-- The checked value of a key, nil where there is none, or nil and what is wrong.
+local function check_key(key, value)
+	if value == nil then value = key.default end
+	if value == nil then return nil, key.required and "missing" or nil end
+	return key[2](value)
 end
 
 ---Checks options, which it leaves as they are.
 ---@param schema gridcentric.Schema
----@param given table
+---@param given any
 ---@return table? values those given, converted, and the defaults of the others
 ---@return string? err names the key
 function options.check(schema, given)
-	if type(given) ~= "table" then return mismatch("a table", given) end
-	for _, key in ipairs(sorted_keys(given)) do
-		if not schema[key] then return nil, unknown_key(schema, key) end
+	local fields, wrong = options.fields(given, schema)
+	if not fields then return nil, wrong end
+	for _, name in ipairs(sorted_keys(fields)) do
+		if not schema.by_name[name] then return nil, unknown_key(schema, name) end
 	end
 	local values = {}
-	for _, key in ipairs(sorted_keys(schema)) do
-		local entry, value = schema[key], given[key]
-		if value == nil then value = entry.default end
-		if value == nil and entry.required then return nil, ("%s: missing"):format(key) end
-		if value ~= nil then
-			local checked, err = entry[1](value)
-			if checked == nil then return nil, ("%s: %s"):format(key, err) end
-			values[key] = checked
-		end
+	for _, key in ipairs(schema) do
+		local name = key[1]
+		local value, err = check_key(key, fields[name])
+		if err then return nil, ("%s: %s"):format(name, err) end
+		values[name] = value
 	end
 	return values
 end
 
 ---Like check(), but raises, for functions that are called with options: blames the caller's caller.
 ---@param schema gridcentric.Schema
----@param given table
+---@param given any
 ---@param who string the function's name
 ---@return table values
 function options.demand(schema, given, who)
@@ -127,124 +148,44 @@ function options.demand(schema, given, who)
 	return values or error(("%s: %s"):format(who, err), 3)
 end
 
--- The types --------------------------------------------------------------------------------------
+-- Types of tables --------------------------------------------------------------------------------
 
-local function range(what, min, max)
-	if min and max then return ("%s from %s to %s"):format(what, min, max) end
-	return min and ("%s from %s"):format(what, min) or what
-end
-
-local function bounded(value, min, max)
-	return value >= (min or -math.huge) and value <= (max or math.huge)
-end
-
----A finite number.
----@param min? number
----@param max? number
+---A table with a schema of its own.
+---@param schema gridcentric.Schema
+---@param class string of its annotation: "gridcentric.HeldKeys"
 ---@return gridcentric.Type
-function options.number(min, max)
-	return function(value)
-		if type(value) == "number" and math.abs(value) < math.huge and bounded(value, min, max) then
-			return value
-		end
-		return mismatch(range("a number", min, max), value)
-	end
+function options.record(schema, class)
+	local made = types.new("table", class, function(value) return options.check(schema, value) end)
+	made.schema = schema
+	return made
 end
 
----A whole number; 2.0 is one.
----@param min? integer
----@param max? integer
----@return gridcentric.Type
-function options.integer(min, max)
-	return function(value)
-		local whole = type(value) == "number" and math.tointeger(value)
-		if whole and bounded(whole, min, max) then return whole end
-		return mismatch(range("a whole number", min, max), value)
-	end
-end
-
----Text; of the given pattern, if there is one, which `expected` puts in words.
----@param pattern? string
----@param expected? string
----@return gridcentric.Type
-function options.text(pattern, expected)
-	return function(value)
-		if type(value) == "string" and value:find(pattern or "") then return value end
-		return mismatch(expected or "text", value)
-	end
-end
-
-function options.boolean(value)
-	if type(value) == "boolean" then return value end
-	return mismatch("true or false", value)
-end
-
----@param expected? string in words
----@return gridcentric.Type
-function options.func(expected)
-	return function(value)
-		if type(value) == "function" then return value end
-		return mismatch(expected or "a function", value)
-	end
-end
-
----One of some values.
----@param ... string|boolean
----@return gridcentric.Type
-function options.one_of(...)
-	local values, shown = {}, {}
-	for i, value in ipairs { ... } do
-		values[value], shown[i] = true, show(value)
-	end
-	local last = table.remove(shown)
-	local expected = #shown > 0 and ("%s or %s"):format(table.concat(shown, ", "), last) or last
-	return function(value)
-		if value ~= nil and values[value] then return value end
-		return mismatch(expected, value)
-	end
-end
-
----A value of any of some types.
----@param expected string in words
----@param ... gridcentric.Type
----@return gridcentric.Type
-function options.any_of(expected, ...)
-	local types = { ... }
-	return function(value)
-		for _, check in ipairs(types) do
-			local checked = check(value)
-			if checked ~= nil then return checked end
-		end
-		return mismatch(expected, value)
+-- Of a list, as fields.
+local function find_odd_key(fields)
+	for _, key in ipairs(sorted_keys(fields)) do
+		if math.type(key) ~= "integer" or key < 1 or key > #fields then return key end
 	end
 end
 
 ---A list of values of one type.
 ---@param item gridcentric.Type
+---@param manual? string "list of texts"
 ---@return gridcentric.Type
-function options.list(item)
-	return function(value)
-		if type(value) ~= "table" then return mismatch("a list", value) end
-		local values = {}
-		for key in pairs(value) do
-			if not math.tointeger(key) or key < 1 or key > #value then
-				return nil, ("a list expected, got the key %s"):format(show(key))
-			end
-		end
-		for i = 1, #value do
-			local checked, err = item(value[i])
+function options.list(item, manual)
+	local function check(value)
+		if type(value) ~= "table" then return types.mismatch("a list", value) end
+		local fields, wrong = options.fields(value)
+		if not fields then return nil, wrong end
+		local odd, values = find_odd_key(fields), {}
+		if odd ~= nil then return nil, ("a list expected, got the key %s"):format(types.show(odd)) end
+		for i = 1, #fields do
+			local checked, err = item(fields[i])
 			if checked == nil then return nil, ("item %d: %s"):format(i, err) end
 			values[i] = checked
 		end
 		return values
 	end
-end
-
----A table with a schema of its own.
----@param schema gridcentric.Schema
----@return gridcentric.Type
-function options.record(schema)
-	return function(value) return options.check(schema, value) end
+	return types.new(manual or "list", ("(%s)[]"):format(item.annotation), check)
 end
 
 return options

@@ -1,20 +1,23 @@
--- Units of time and size, and shares: read and written.
+-- Units of time and size, and shares: read and written. Every number with a unit that a user
+-- writes or sees goes through here.
 --
 --	units.read "500 MB"      500000000
 --	units.show(0.25, "s")    "250 ms"
 --
--- KB, MB, GB and TB are powers of 1000, KiB, MiB, GiB and TiB of 1024.
+-- KB, MB, GB and TB are powers of 1000. KiB, MiB, GiB and TiB are powers of 1024, and so are K, M,
+-- G and T, as for QEMU and for those who rent out machines.
 
 local units = {}
 
 ---In seconds.
-units.TIME = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
+units.TIME = { ms = 0.001, s = 1, m = 60, min = 60, h = 3600, d = 86400 }
 
 ---In bytes.
 units.SIZE = {
 	B = 1,
 	KB = 1e3, MB = 1e6, GB = 1e9, TB = 1e12,
 	KiB = 1024, MiB = 1024 ^ 2, GiB = 1024 ^ 3, TiB = 1024 ^ 4,
+	K = 1024, M = 1024 ^ 2, G = 1024 ^ 3, T = 1024 ^ 4,
 }
 
 units.SHARE = { ["%"] = 0.01 }
@@ -37,33 +40,34 @@ end
 ---@param text string
 ---@param known? table<string, number> the units that are allowed (all)
 ---@return number? value in seconds, bytes, or as a share of 1
+---@return string? unit as it was written
 function units.read(text, known)
-	local digits, unit = text:match "^%s*(%d+%.?%d*)%s*(%S+)%s*$"
+	local digits, unit = text:match "^%s*(%d+%.?%d*)%s*([%a%%]+)%s*$"
 	local worth = (known or units.ALL)[unit]
-	return worth and tonumber(digits) * worth
-end
-
----A type for options: a number, or text that read() understands.
----@param expected string in words
----@param known table<string, number> the units that are allowed
----@return gridcentric.Type
-function units.quantity(expected, known)
-	return function(value)
-		local n = type(value) == "string" and units.read(value, known) or value
-		if type(n) == "number" and n > 0 and n < math.huge then return n end
-		return nil, ("%s expected, got %s"):format(expected,
-			type(value) == "string" and ('"%s"'):format(value) or tostring(value))
-	end
+	if not worth then return nil end
+	return tonumber(digits) * worth, unit
 end
 
 -- The steps in which a value is written, largest first.
 local STEPS = {
-	s = { { 60, "min" }, { 1, "s" }, { 0.001, "ms" } },
+	s = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" }, { 0.001, "ms" } },
 	B = { { 1e12, "TB" }, { 1e9, "GB" }, { 1e6, "MB" }, { 1e3, "KB" }, { 1, "B" } },
 	["%"] = { { 0.01, "%" } },
 }
 
 local GAP = { ["%"] = "" }
+
+local ROUNDED = 0.9995 -- what is written with three digits as 1 of a step begins that step
+local LARGEST_WHOLE = 1e15 -- larger numbers are written with an exponent
+
+---Writes a number for people: 0.25, 12.3, 1570. It has three digits, or all those before the point.
+---@param value number
+---@return string
+function units.number(value)
+	local size = math.abs(value)
+	if size >= 1000 * ROUNDED and size < LARGEST_WHOLE then return ("%.0f"):format(value) end
+	return ("%.3g"):format(value)
+end
 
 ---Writes a value for people, with three digits.
 ---@param value number
@@ -71,15 +75,15 @@ local GAP = { ["%"] = "" }
 ---@return string
 function units.show(value, unit)
 	local steps = STEPS[unit]
-	if not steps then return ("%.6g"):format(value) end
+	if not steps then return units.number(value) end
 	local step = steps[#steps]
 	for _, candidate in ipairs(steps) do
-		if math.abs(value) >= candidate[1] then
+		if math.abs(value) >= candidate[1] * ROUNDED then
 			step = candidate
 			break
 		end
 	end
-	return ("%.3g%s%s"):format(value / step[1], GAP[step[2]] or " ", step[2])
+	return ("%s%s%s"):format(units.number(value / step[1]), GAP[step[2]] or " ", step[2])
 end
 
 return units

@@ -326,7 +326,7 @@ describe("rules", function()
 			assert.matches('^11: unknown metric "conections" %(did you mean "connections"', at
 				"to 1 when conections > 2")
 			assert.matches('^4: unknown metric "my"', at "to my always")
-			assert.equal('4: unknown function "mean" (did you mean "max"?)', at "to mean(cpu, 1s) always")
+			assert.equal('4: unknown function "mean" (did you mean "avg"?)', at "to mean(cpu, 1s) always")
 			assert.equal('18: a unit expected, got "sec"', at "to 1 when cpu > 3sec")
 			assert.equal('11: "Mon-", column 5: a day as Mon expected, got the end', at
 				"to 1 when time in 'Mon-'")
@@ -344,14 +344,17 @@ describe("rules", function()
 		end)
 
 		it("compare a metric with a number that has no unit, or another", function()
-			local as_share = "a number with a unit expected, as 80%"
+			local as_share = "cpu is measured in % of one core: a number with a unit expected, "
+				.. "such as 80%"
 			assert.equal("17: " .. as_share, at "to 1 when cpu > 80")
 			assert.equal("11: " .. as_share, at "to 1 when 80 < cpu")
 			assert.equal("17: " .. as_share, at "to 1 when cpu > 2s")
-			assert.equal("25: a number with a unit expected, as 200ms", at "to 1 when latency.p95 > 200")
-			assert.equal("30: a number with a unit expected, as 512MB", at
-				"to 1 when max(memory, 10s) > 512")
-			assert.equal("18: a number without a unit expected", at "to 1 when held > 3s")
+			assert.equal("25: latency.p95 is measured in seconds: a number with a unit expected, "
+				.. "such as 200ms", at "to 1 when latency.p95 > 200")
+			assert.equal("30: memory is measured in bytes: a number with a unit expected, such as "
+				.. "512MB", at "to 1 when max(memory, 10s) > 512")
+			assert.equal("18: held is measured in connections: a number without a unit expected", at
+				"to 1 when held > 3s")
 			for _, right in ipairs {
 				"cpu > 0.8", "cpu > 0", "my.x > 3s", "rate(cpu, 10s) > 5", "cpu * 2 > 3", "cpu > sessions",
 			} do

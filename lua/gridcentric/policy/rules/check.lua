@@ -7,7 +7,8 @@
 local calendar = require "gridcentric.policy.text.calendar"
 local history = require "gridcentric.policy.rules.history"
 local metric = require "gridcentric.policy.metric"
-local options = require "gridcentric.util.options"
+local suggest = require "gridcentric.util.suggest"
+local types = require "gridcentric.util.types"
 local units = require "gridcentric.util.units"
 
 ---@class gridcentric.RuleCheck
@@ -22,7 +23,8 @@ end
 
 local CONDITION, NUMBER = "a condition", "a number"
 
-local EXAMPLES = { s = "200ms", B = "512MB", ["%"] = "80%" }
+-- What other languages call the functions of the past.
+local SYNONYMS = { mean = "avg", average = "avg", median = "p50", least = "min", most = "max" }
 
 local IS_LOGIC = { ["and"] = true, ["or"] = true, ["not"] = true }
 local IS_ARITHMETIC = { ["+"] = true, ["-"] = true, ["*"] = true, ["/"] = true }
@@ -30,22 +32,17 @@ local IS_COMPARISON = {
 	["<"] = true, ["<="] = true, [">"] = true, [">="] = true, ["=="] = true, ["~="] = true,
 }
 
--- The unit of what is measured: of a metric, or of its past.
-local function measured_unit(node)
+-- The name of the metric that is measured, perhaps over its past.
+local function measured_metric(node)
 	if node.type == "call" and node.name ~= "rate" then node = node.of end
-	local known = node.type == "metric" and metric.KNOWN[node.name]
-	if known then return true, known.unit end
-	return false
+	return node.type == "metric" and metric.find(node.name) and node.name
 end
 
 -- Checks a number that the other node is compared with.
 local function check_unit(check, number, other)
-	local is_known, unit = measured_unit(other)
-	if number.type ~= "number" or not is_known or number.value == 0 then return end
-	if units.kind(number.unit) == unit then return end
-	if unit == "%" and not number.unit and number.value <= 1 then return end -- a share without %
-	wrong(check, number, unit and ("a number with a unit expected, as %s"):format(EXAMPLES[unit])
-		or "a number without a unit expected")
+	local name = number.type == "number" and measured_metric(other)
+	local err = name and metric.unit_error(name, number.value, units.kind(number.unit))
+	if err then wrong(check, number, err) end
 end
 
 local expect
@@ -74,8 +71,8 @@ end
 
 function CHECKS.call(check, node)
 	if not history.find(node.name) then
-		local nearest = options.nearest(history.FUNCTIONS, node.name:sub(1, 40))
-		wrong(check, node, ('unknown function "%s" (did you mean "%s"?)'):format(node.name, nearest))
+		wrong(check, node, ("unknown function %s%s"):format(types.show(node.name),
+			suggest.hint(history.FUNCTIONS, node.name, SYNONYMS)))
 	end
 	if node.span.value == 0 then wrong(check, node.span, "a time above 0 expected") end
 	expect(check, node.span, NUMBER)

@@ -1,6 +1,9 @@
 -- Writes rules: parsing what is printed gives the same tree.
 
-local LEVELS = { -- of binding, weakest first
+local printer = {}
+
+---The operators, and how strongly they bind; the weakest has 1.
+printer.OPERATORS = {
 	["or"] = 1,
 	["and"] = 2,
 	["not"] = 3,
@@ -36,12 +39,12 @@ end
 
 function WRITERS.unary(node)
 	if node.op == "-" then return "-" .. expression(node.of, VALUE), MINUS end
-	local level = LEVELS["not"]
+	local level = printer.OPERATORS["not"]
 	return "not " .. expression(node.of, level + 1), level
 end
 
 function WRITERS.binary(node)
-	local level = LEVELS[node.op]
+	local level = printer.OPERATORS[node.op]
 	-- of equal operators the left one comes first; comparisons stand alone
 	local left = expression(node.left, level == COMPARISON and level + 1 or level)
 	return ("%s %s %s"):format(left, node.op, expression(node.right, level + 1)), level
@@ -52,8 +55,6 @@ function expression(node, level)
 	local text, own = WRITERS[node.type](node)
 	return own < level and ("(%s)"):format(text) or text
 end
-
-local printer = {}
 
 ---@param node gridcentric.RuleNode
 ---@return string

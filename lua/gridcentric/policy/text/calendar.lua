@@ -12,6 +12,7 @@
 local cron = require "gridcentric.policy.text.cron"
 local lpeg = require "lpeg"
 local syntax = require "gridcentric.policy.text.syntax"
+local types = require "gridcentric.util.types"
 
 local P, R, S, C, Cc, Cg, Ct = lpeg.P, lpeg.R, lpeg.S, lpeg.C, lpeg.Cc, lpeg.Cg, lpeg.Ct
 local expect = syntax.expect
@@ -120,12 +121,12 @@ function calendar.parse(text, default_zone)
 	return function(time) return parsed.fits(os.date(format, math.floor(time))) end
 end
 
----A type for options: text that parse() understands.
+---The check of a type: text that parse() understands.
 ---@return string?
 ---@return string? err
 function calendar.window(value)
 	if type(value) ~= "string" then
-		return nil, ("days and times expected, got %s"):format(tostring(value))
+		return types.mismatch("days and times", value)
 	end
 	local contains, at, message = calendar.parse(value)
 	if not contains then return nil, ('"%s": column %d: %s'):format(value, at, message) end
