@@ -97,6 +97,8 @@ static int check(struct repair_step *step, struct err *err)
 	return err->code;
 }
 
+#if UV_VERSION_MAJOR == KNOWN_MAJOR && UV_VERSION_MINOR == KNOWN_MINOR
+
 /* libuv's QUEUE is void *[2]: next, previous. */
 #define QUEUE_EACH(node, head) \
 	for (node = (head)[0]; node != (void *)(head); node = *(void **)node)
@@ -247,6 +249,15 @@ static int apply(struct repair_step *step, struct err *err)
 	exiting = uv;
 	return 0;
 }
+
+#else /* headers of a libuv whose layout is not known */
+
+static int apply(struct repair_step *step, struct err *err)
+{
+	return check(step, err); /* has failed before, so this is not reached */
+}
+
+#endif
 
 struct repair_step *repair_uv_open(const char *luv_path, void *lua_state)
 {
