@@ -24,9 +24,6 @@ local SYNONYMS = {
 
 local OWN = { kind = "total", measured_in = "your own unit", source = "program" }
 
--- A name that is far too long says nothing in an error, and takes long to compare.
-local LONGEST = 60
-
 ---@param name string
 ---@return gridcentric.Metric?
 function metric.find(name)
@@ -37,9 +34,8 @@ end
 ---@param name string
 ---@return string
 function metric.unknown(name)
-	local shown = #name <= LONGEST and name or name:sub(1, LONGEST - 3) .. "..."
 	local nearest = suggest.nearest(registry.BY_NAME, name, SYNONYMS)
-	return ("unknown metric \"%s\" (%sThe program's own are my.NAME)"):format(shown,
+	return ("unknown metric %s (%sThe program's own are my.NAME)"):format(types.show(name),
 		nearest and ('did you mean "%s"? '):format(nearest) or "")
 end
 

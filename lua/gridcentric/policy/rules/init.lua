@@ -33,6 +33,7 @@ local metric = require "gridcentric.policy.metric"
 local origin = require "gridcentric.policy.origin"
 local printer = require "gridcentric.policy.rules.print"
 local syntax = require "gridcentric.policy.text.syntax"
+local types = require "gridcentric.util.types"
 
 local PACE_S = 1 -- between one up or down and the next
 local MAX_CLONES = 1e9 -- above any service's limit, and still a whole number
@@ -183,7 +184,8 @@ end
 ---@return gridcentric.Scale
 local function rules(text)
 	if type(text) ~= "string" then
-		error(("rules: text expected, got %s"):format(tostring(text)), 2)
+		local got = text == nil and "nil" or types.show(text)
+		error("rules: text expected, got " .. got, 2)
 	end
 	local parsed, wrong = parse(text)
 	if not parsed then error("rules: " .. wrong, 2) end
