@@ -12,8 +12,8 @@ struct guest_child {
 	struct loop_source pidfd;
 	struct gc *gc;
 	pid_t pid;
-	int is_adopted; /* another domain's child, until that domain ends */
-	LIST_ENTRY(guest_child) link; /* in gc->children */
+	int foreign; /* of another domain, until that ends */
+	struct guest_child *next, **self;
 };
 
 static void free_child(struct loop_source *source)
@@ -21,7 +21,7 @@ static void free_child(struct loop_source *source)
 	free(container_of(source, struct guest_child, pidfd));
 }
 
-static void send_exited(struct gc *gc, pid_t pid, int status)
+static void tell_exited(struct gc *gc, pid_t pid, int status)
 {
 	if (!channel_is_open(&gc->channel))
 		return;
@@ -32,22 +32,24 @@ static void send_exited(struct gc *gc, pid_t pid, int status)
 
 static void forget_child(struct guest_child *child)
 {
-	LIST_REMOVE(child, link);
+	*child->self = child->next;
+	if (child->next)
+		child->next->self = child->self;
 	loop_close(&child->pidfd, free_child);
 }
 
-/* Reaps it if it has ended. Returns 1 then, 0 while it lives, or -ECHILD: it
- * is still another domain's child. */
-static int reap_child(struct guest_child *child)
+/* Reaps it if it has ended. Returns 1 then, 0 when it lives, or -ECHILD: it
+ * is another domain's. */
+static int reap(struct guest_child *child)
 {
-	int status = -1; /* for one that somebody else reaped */
+	int status = -1; /* somebody else reaped it */
 	int got = process_reap(child->pidfd.fd, &status);
 
 	if (!got)
 		return 0;
-	if (got < 0 && child->is_adopted)
+	if (got < 0 && child->foreign)
 		return -ECHILD; /* its parent reaps it, or ends as well */
-	send_exited(child->gc, child->pid, status);
+	tell_exited(child->gc, child->pid, status);
 	forget_child(child);
 	return 1;
 }
@@ -59,27 +61,26 @@ static void on_child(struct loop_source *source, uint32_t events)
 	struct gc *gc = child->gc;
 	struct guest_child *next;
 
-	if (reap_child(child) < 0)
-		loop_change(source, EPOLLET); /* else it is reported for ever */
+	if (reap(child) < 0)
+		loop_change(source, EPOLLET); /* it would be told for ever */
 	/* its own children have become this process's */
-	for (child = LIST_FIRST(&gc->children); child; child = next) {
-		next = LIST_NEXT(child, link);
-		if (child->is_adopted)
-			reap_child(child);
+	for (child = gc->children; child; child = next) {
+		next = child->next;
+		if (child->foreign)
+			reap(child);
 	}
 }
 
 static struct guest_child *find_child(const struct gc *gc, pid_t pid)
 {
-	struct guest_child *child;
+	struct guest_child *child = gc->children;
 
-	LIST_FOREACH(child, &gc->children, link)
-		if (child->pid == pid)
-			return child;
-	return NULL;
+	while (child && child->pid != pid)
+		child = child->next;
+	return child;
 }
 
-static int watch_child(struct gc *gc, pid_t pid, int is_adopted)
+static int watch(struct gc *gc, pid_t pid, int foreign)
 {
 	struct guest_child *child = calloc(1, sizeof *child);
 	int code = -ENOMEM;
@@ -92,25 +93,29 @@ static int watch_child(struct gc *gc, pid_t pid, int is_adopted)
 	}
 	child->gc = gc;
 	child->pid = pid;
-	child->is_adopted = is_adopted;
-	LIST_INSERT_HEAD(&gc->children, child, link);
+	child->foreign = foreign;
+	child->next = gc->children;
+	child->self = &gc->children;
+	if (child->next)
+		child->next->self = &child->next;
+	gc->children = child;
 	return 0;
 }
 
 int guest_child_watch(struct gc *gc, pid_t pid)
 {
-	return watch_child(gc, pid, 0);
+	return watch(gc, pid, 0);
 }
 
-/* Their pidfds are closed here, since the repair plan does not list those
- * that are younger than it. Their memory stays: the loop still lists it. */
+/* The plan knows only those that are older than it; and the loop still lists
+ * all, so that their memory stays. */
 void guest_child_forget(struct gc *gc)
 {
 	struct guest_child *child;
 
-	LIST_FOREACH(child, &gc->children, link)
+	for (child = gc->children; child; child = child->next)
 		close(child->pidfd.fd);
-	LIST_INIT(&gc->children);
+	gc->children = NULL;
 }
 
 void guest_child_adopt(struct gc *gc, pid_t pid)
@@ -118,15 +123,15 @@ void guest_child_adopt(struct gc *gc, pid_t pid)
 	struct guest_child *child = find_child(gc, pid);
 
 	if (child)
-		reap_child(child);
+		reap(child);
 	else
-		watch_child(gc, pid, 1);
+		watch(gc, pid, 1);
 }
 
 void guest_child_ended(struct gc *gc, pid_t pid)
 {
 	struct guest_child *child = find_child(gc, pid);
 
-	if (child && child->is_adopted && reap_child(child) <= 0)
+	if (child && child->foreign && reap(child) <= 0)
 		forget_child(child);
 }

@@ -1,7 +1,6 @@
 /* guest - see guest.h */
 #include "guest/guest.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,32 +18,30 @@
 #include "guest/listener.h"
 #include "guest/op.h"
 
-#define WELCOME_MS    5000 /* an agent may take so long to answer */
-#define READY_LOOK_MS 5	   /* between looks at a program that starts */
-#define READY_LATE_MS 50   /* the same, after its first second */
+#define WELCOME_MS    5000 /* how long an agent may take to answer */
+#define READY_LOOK_MS 5	   /* how often a starting program is looked at */
+#define READY_LATE_MS 50   /* the same, when it takes over a second */
 
 /* ---- messages ---------------------------------------------------------- */
 
-/* The engine asks what clones are to listen on. */
 static void on_prepare(struct gc *gc, int64_t job)
 {
-	struct repair_listener *found;
+	struct repair_listener found[REPAIR_MAX_LISTENERS];
 	struct wire_buf *out = channel_out(&gc->channel);
 	struct err err = { 0 };
-	int n = guest_find_listeners(gc, &found, &err);
+	int n = 0, code = guest_find_listeners(gc, found, &n, &err);
 
 	wire_begin(out, WIRE_PREPARED, 0);
 	wire_put_int(out, job);
-	wire_put_int(out, err.code);
+	wire_put_int(out, code);
 	wire_put_text(out, err.text);
 	guest_put_listeners(out, found, n);
 	wire_end(out);
 	channel_send(&gc->channel);
-	free(found);
 }
 
-/* An inside master reaps all clones whose parent has ended. */
-static void on_domain(struct gc *gc, struct wire_msg msg)
+/* The master of a program reaps all clones whose parent has ended. */
+static void note_domain(struct gc *gc, struct wire_msg msg)
 {
 	int64_t state;
 	pid_t pid;
@@ -65,10 +62,10 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 	switch (msg->type) {
 	case WIRE_WELCOME:
 		gc->vmid = (int)wire_int(msg);
-		gc->is_welcome = 1;
+		gc->welcome = 1;
 		guest_metric_resend(gc);
 		break;
-	case WIRE_WATCH: gc->agent.may_watch = gc->agent.is_used; break;
+	case WIRE_WATCH: gc->agent.may_watch = gc->agent.used; break;
 	case WIRE_BECOME: guest_agent_note(gc, msg); break;
 	case WIRE_FAULT:
 		gc->fault.code = (int)wire_int(msg);
@@ -83,7 +80,7 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 	case WIRE_ADOPT: guest_child_adopt(gc, (pid_t)wire_int(msg)); break;
 	case WIRE_DOMAIN:
 		if (gc->role == ROLE_INSIDE)
-			on_domain(gc, *msg);
+			note_domain(gc, *msg);
 		guest_op_event(gc, GUEST_DOMAIN, msg, NULL);
 		break;
 	case WIRE_COMMAND: guest_op_event(gc, GUEST_COMMAND, msg, NULL); break;
@@ -91,7 +88,7 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 		guest_op_event(gc, GUEST_METRIC, msg, NULL);
 		break;
 	case WIRE_CONSOLE: guest_op_event(gc, GUEST_CONSOLE, msg, NULL); break;
-	default: break; /* of a later version, or not for this role */
+	default: break; /* of a later version, or not for this end */
 	}
 }
 
@@ -100,42 +97,38 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 static void on_ended(struct channel *channel, int code)
 {
 	struct gc *gc = container_of(channel, struct gc, channel);
-	struct err err = gc->fault;
+	struct err why = gc->fault;
 
-	/* a clone that took too long, which the engine has given up: nobody
-	 * would ever know of it */
-	if (gc->role == ROLE_DOMAIN && !gc->is_welcome && !gc->agent.is_used)
+	/* it took too long, and the engine has given it up: nobody would ever
+	 * know of this clone */
+	if (gc->role == ROLE_DOMAIN && !gc->welcome && !gc->agent.used)
 		_exit(127);
-	gc->is_welcome = 0;
-	if (!err.code)
-		err_say(&err, -ECONNRESET, "the engine has ended%s%s",
+	gc->welcome = 0;
+	if (!why.code)
+		err_say(&why, -ECONNRESET, "the engine has ended%s%s",
 			code ? ": " : "", code ? err_text(code) : "");
 	channel_close(channel, NULL);
 	memset(&gc->fault, 0, sizeof gc->fault);
-	guest_op_fail_all(gc, &err);
-	guest_op_event(gc, GUEST_ENGINE_LOST, NULL, &err);
+	guest_op_fail_all(gc, &why);
+	guest_op_event(gc, GUEST_ENGINE_LOST, NULL, &why);
 }
 
-/* Opens the channel on fd, which stays the caller's on error. */
 static int attach(struct gc *gc, int fd, struct err *err)
 {
-	int code;
-
-	assert(!channel_is_open(&gc->channel));
-	code = channel_open(&gc->channel, &gc->loop, fd, on_message, on_ended);
+	int code =
+		channel_open(&gc->channel, &gc->loop, fd, on_message, on_ended);
 
 	return code ? err_set(err, code, "channel") : 0;
 }
 
-/* Writes the first message: who this process is. */
+/* Writes who it is. */
 static void put_hello(struct gc *gc, const char *token)
 {
-	assert(channel_is_open(&gc->channel));
 	wire_put(channel_out(&gc->channel), WIRE_HELLO, WIRE_INT(WIRE_VERSION),
 		 token, WIRE_INT(gc->role), WIRE_INT(getpid()));
 }
 
-/* Connects to the agent of the VM. */
+/* Says hello to the agent of the VM. */
 static int speak_to_agent(struct gc *gc, struct err *err)
 {
 	int fd = guest_agent_connect(err), code;
@@ -161,7 +154,7 @@ int guest_need_engine(struct gc *gc, struct err *err)
 
 	if (channel_is_open(&gc->channel))
 		return 0;
-	if (gc->agent.is_used)
+	if (gc->agent.used)
 		return speak_to_agent(gc, err);
 	if (gc->role == ROLE_DOMAIN)
 		return err_say(err, -ECONNRESET, "the engine has ended");
@@ -184,43 +177,34 @@ int guest_need_engine(struct gc *gc, struct err *err)
 
 /* ---- starting ---------------------------------------------------------- */
 
-/* Reports that the program is ready, or why it cannot be used. */
-static void send_ready(struct gc *gc, const struct err *err)
+static void tell_program_ready(struct gc *gc)
 {
-	assert(gc->vmid == 0);
 	gc->ready_port = 0;
 	wire_put(channel_out(&gc->channel), WIRE_READY, WIRE_INT(gc->vmid),
-		 WIRE_INT(err->code), err->text);
+		 WIRE_INT(0), "");
 	channel_send(&gc->channel);
-}
-
-static int listens_on(const struct repair_listener *found, int n, int port)
-{
-	while (n-- > 0)
-		if (found[n].type == SOCK_STREAM && found[n].port == port)
-			return 1;
-	return 0;
 }
 
 /* Looks whether the program listens on its port by now. */
 static void look_ready(struct loop_timer *timer)
 {
 	struct gc *gc = container_of(timer, struct gc, ready_timer);
+	struct repair_listener found[REPAIR_MAX_LISTENERS];
 	int64_t since = loop_now() - gc->started_ms;
-	struct repair_listener *found;
-	struct err err = { 0 };
-	int n;
+	int i, n = repair_listeners(&gc->loop, found, REPAIR_MAX_LISTENERS,
+				    NULL);
 
 	if (!channel_is_open(&gc->channel))
 		return;
-	n = guest_find_listeners(gc, &found, &err);
-	if (n < 0 || listens_on(found, n, gc->ready_port))
-		send_ready(gc, &err);
-	else
-		loop_timer_start(&gc->loop, timer,
-				 since < 1000 ? READY_LOOK_MS : READY_LATE_MS,
-				 look_ready);
-	free(found);
+	for (i = 0; i < n; i++)
+		if (found[i].type == SOCK_STREAM &&
+		    found[i].port == gc->ready_port) {
+			tell_program_ready(gc);
+			return;
+		}
+	loop_timer_start(&gc->loop, timer,
+			 since < 1000 ? READY_LOOK_MS : READY_LATE_MS,
+			 look_ready);
 }
 
 /*
@@ -229,19 +213,18 @@ static void look_ready(struct loop_timer *timer)
  */
 static int take_channel(struct gc *gc, const char *given, struct err *err)
 {
-	const struct err none = { 0 };
 	char token[64];
-	int fd, code;
+	int fd, lifeline, code;
 
-	if (sscanf(given, "%d:%d:%d:%63s", &fd, &gc->lifeline, &gc->ready_port,
+	if (sscanf(given, "%d:%d:%d:%63s", &fd, &lifeline, &gc->ready_port,
 		   token) != 4)
 		return err_say(err, -EINVAL, "GRIDCENTRIC_CHANNEL: bad value");
 	unsetenv("GRIDCENTRIC_CHANNEL"); /* not for our children */
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	gc->role = ROLE_DOMAIN;
-	code = repair_arm_lifeline(gc->lifeline, err);
-	if (!code)
-		code = attach(gc, fd, err);
+	gc->lifeline = repair_lifeline(lifeline, err);
+	close(lifeline);
+	code = gc->lifeline < 0 ? gc->lifeline : attach(gc, fd, err);
 	if (code) {
 		close(fd);
 		return code;
@@ -252,13 +235,13 @@ static int take_channel(struct gc *gc, const char *given, struct err *err)
 	if (gc->ready_port)
 		loop_timer_start(&gc->loop, &gc->ready_timer, 0, look_ready);
 	else
-		send_ready(gc, &none);
+		tell_program_ready(gc);
 	return 0;
 }
 
 /*
- * A program in a VM waits for the agent's answer: its vmid has to be right
- * from the start.
+ * A program of a VM: its number is known only when the agent has answered, and
+ * has to be right from the start.
  */
 static int open_in_vm(struct gc *gc, struct err *err)
 {
@@ -267,16 +250,16 @@ static int open_in_vm(struct gc *gc, struct err *err)
 	int code;
 
 	gc->role = ROLE_DOMAIN;
-	gc->agent.is_used = 1;
+	gc->agent.used = 1;
 	code = speak_to_agent(gc, err);
-	while (!code && !gc->is_welcome && channel_is_open(&gc->channel)) {
+	while (!code && !gc->welcome && channel_is_open(&gc->channel)) {
 		left = until - loop_now();
 		if (left > 0)
 			guest_turn(gc, (int)left);
 		else
 			code = err_set(err, -ETIMEDOUT, "agent");
 	}
-	if (gc->is_welcome)
+	if (gc->welcome)
 		return 0;
 	channel_close(&gc->channel, NULL);
 	while ((lost = loop_next(&gc->loop))) {
@@ -290,8 +273,8 @@ static int open_in_vm(struct gc *gc, struct err *err)
 	return code;
 }
 
-int guest_open(struct gc *gc, enum wire_role role, const char *name,
-	       struct err *err)
+int gc_open(struct gc *gc, enum wire_role role, const char *name,
+	    struct err *err)
 {
 	const char *given = getenv("GRIDCENTRIC_CHANNEL");
 	int code;
@@ -300,9 +283,7 @@ int guest_open(struct gc *gc, enum wire_role role, const char *name,
 	gc->role = role;
 	gc->pid = getpid();
 	gc->lifeline = -1;
-	TAILQ_INIT(&gc->ops);
-	LIST_INIT(&gc->children);
-	TAILQ_INIT(&gc->forks);
+	gc->forks_end = &gc->forks;
 	snprintf(gc->name, sizeof gc->name, "%s", name);
 	code = loop_init(&gc->loop);
 	if (code)
@@ -318,18 +299,11 @@ int guest_open(struct gc *gc, enum wire_role role, const char *name,
 	return code;
 }
 
-void guest_add_step(struct gc *gc, struct repair_step *step)
-{
-	assert(step->name && step->apply);
-	step->next = gc->steps;
-	gc->steps = step;
-}
-
-int guest_end_all(struct gc *gc, int grace_ms)
+int gc_bye(struct gc *gc, int grace_ms)
 {
 	int is_owner = gc->role != ROLE_DOMAIN || gc->agent.watches;
 
-	/* a child that the program forked by itself has no say either */
+	/* nor does a child that the program forked by itself */
 	if (!channel_is_open(&gc->channel) || !is_owner || getpid() != gc->pid)
 		return 0;
 	wire_put(channel_out(&gc->channel), WIRE_BYE, WIRE_INT(grace_ms));
@@ -339,15 +313,15 @@ int guest_end_all(struct gc *gc, int grace_ms)
 
 static void fork_more(struct loop_timer *timer)
 {
-	(void)timer; /* it only makes the next turn come */
+	(void)timer; /* it only makes the loop turn */
 }
 
 /*
- * In a new clone: reports, in one write, who it is and that it is ready. If
- * anything has failed, it reports that and ends: a half repaired process must
- * not run on.
+ * In a new clone: says hello and, in the same write, that it is ready. Where
+ * anything has failed, it says so and ends: a half repaired process must not
+ * run on.
  */
-static void report_newborn(struct gc *gc, struct guest_newborn *born)
+static void speak(struct gc *gc, struct guest_newborn *born)
 {
 	struct err *err = &born->err;
 	struct wire_buf *out = channel_out(&gc->channel);
@@ -372,9 +346,9 @@ int guest_turn(struct gc *gc, int timeout_ms)
 	if (n < 0)
 		return n;
 	guest_agent_become(gc);
-	if (!TAILQ_EMPTY(&gc->forks) && guest_fork_some(gc, &born))
-		report_newborn(gc, &born);
-	else if (!TAILQ_EMPTY(&gc->forks))
+	if (gc->forks && guest_fork_some(gc, &born))
+		speak(gc, &born);
+	else if (gc->forks)
 		loop_timer_start(&gc->loop, &gc->fork_timer, 0, fork_more);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * http/head - a strict, incremental scanner of HTTP/1.x message heads
  *
- * No I/O, no allocation, no copies: what it finds are slices of the caller's
+ * No I/O, no allocation, no copies: its results are slices of the caller's
  * buffer, which must stay in place from http_head_init() to their last use.
  *
  *	http_head_init(&head, HTTP_REQUEST, &limits);
@@ -12,13 +12,14 @@
  *		answer head.status, head.why
  *	the body begins at buf + head.len
  *
- * Strict means: whatever RFC 9112 lets a recipient mend, and two recipients
- * might mend in two ways, is refused. Line ends are CRLF only; no folding, no
- * blank before a colon, one Content-Length at most and never beside
- * Transfer-Encoding, which is "chunked" or nothing. So what is forwarded has
- * one reading only, and nobody can hide a request inside another.
+ * Strict: RFC 9112 lets recipients repair some mistakes, and two recipients may
+ * do so in two ways; such messages are refused. Lines end with CRLF only; no
+ * line is folded; no blank stands before a colon; there is at most one
+ * Content-Length, and none beside Transfer-Encoding, which is "chunked" or
+ * missing. What is forwarded can therefore be read in one way only, and nobody
+ * can hide a request inside another.
  *
- * The result does not depend on how the bytes were cut into calls.
+ * The result does not depend on how the bytes were split between calls.
  */
 #ifndef GC_HTTP_HEAD_H
 #define GC_HTTP_HEAD_H
@@ -33,13 +34,13 @@ enum {
 enum http_kind {
 	HTTP_REQUEST,
 	HTTP_RESPONSE,
-	HTTP_RESPONSE_TO_HEAD, /* without a body, whatever its fields say */
+	HTTP_RESPONSE_TO_HEAD, /* has no body, whatever its fields say */
 };
 
 enum http_scan {
 	HTTP_MORE, /* the head has not ended yet */
 	HTTP_DONE, /* all fields below are set */
-	HTTP_BAD,  /* refused: see status and why */
+	HTTP_BAD,  /* refused: status and why tell the reason */
 };
 
 /* How the end of the body is found (RFC 9112 section 6). */
@@ -65,11 +66,10 @@ struct http_head {
 	struct http_slice method;
 	struct http_slice target; /* as it was sent */
 	struct http_slice path;	  /* of the target: "/...", "?query" or "*" */
-	struct http_slice host;	  /* authority of the target, else Host */
+	struct http_slice host;	  /* the target's authority, otherwise Host */
 	bool expects_continue;	  /* Expect: 100-continue, and a body follows */
 
-	/* a response's; of a request: what to answer when it is refused */
-	int status;
+	int status; /* of a response; of a refused request: the answer's */
 	struct http_slice reason; /* may be empty */
 	const char *why;	  /* HTTP_BAD: one line without full stop */
 
@@ -79,9 +79,10 @@ struct http_head {
 	enum http_framing framing;
 	int64_t content_length;	   /* as the field says, -1: there is none */
 	bool keep_alive;	   /* Connection allows a next message */
-	struct http_slice upgrade; /* Upgrade, if Connection names it */
+	struct http_slice upgrade; /* the first Upgrade, if Connection names it;
+				    * further ones are in fields */
 
-	/* how far the scanner got, and what it saw on the way */
+	/* the scanner's own: how far it got, and what it saw on the way */
 	enum http_kind kind;
 	enum http_scan state;
 	struct http_limits limits;
@@ -96,17 +97,15 @@ struct http_head {
 };
 
 /*
- * Begins a new head. Slices that were found before are void. The limits are
- * copied.
+ * Begins a new head; slices found before become invalid. The limits are copied.
  */
 void http_head_init(struct http_head *head, enum http_kind kind,
 		    const struct http_limits *limits);
 
 /*
- * Looks at buf, of which len bytes are there by now: the same bytes as in the
- * call before, and more behind them. An empty line before a request is passed
- * over, as RFC 9112 section 2.2 asks. Once it returned HTTP_DONE or HTTP_BAD
- * it goes on returning that.
+ * Scans buf, which holds len bytes by now: the bytes of the previous call, and
+ * more behind them. Skips an empty line before a request, as RFC 9112 section
+ * 2.2 asks. After HTTP_DONE or HTTP_BAD it returns the same again.
  *
  * HTTP_BAD leaves status: 400, 414, 431, 501 or 505 for a request, 502 for a
  * response.

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Short names for the table below: a byte and the places where it may be. */
+/* Short names for the table below: sets of places where a byte may stand. */
 enum {
 	V = HTTP_VALUE,
 	VT = V | HTTP_TARGET,

@@ -6,6 +6,7 @@
  *	proxy:listen(host, port)	-> true
  *	proxy:address()			-> ip, port
  *	proxy:stop_listening()
+ *	proxy:drain()			no connection is kept from now on
  *	proxy:route(conn, ip, port, set_cookie or nil)	-> true
  *	proxy:refuse(conn, status, text)		-> true
  *	proxy:drop(conn)		-> true; ends that connection
@@ -14,15 +15,19 @@
  *	proxy:number()			-> n; of its connections: conn >> 55
  *	proxy:close()
  *
- * What can fail otherwise returns nil, "NAME: text", "NAME"; a connection that
- * is over: ENOENT. Options and commands: proxy.h. Events, by core:next():
+ * On failure these return nil, "NAME: text", "NAME"; NAME is ENOENT where the
+ * connection is over. Options and commands: proxy/proxy.h. Events, which come
+ * from core:next():
  *
  *	"proxy_conn"	conn, ip, port
- *	"proxy_request"	conn, ip, method, target, host, cookie or nil, the
- *			value of the option `field` or nil
- *	"proxy_failed"	conn, name of the error, repeatable
- *	"proxy_done"	conn, status, ms from route to response head or, where
- *			the response is the proxy's own, -1
+ *	"proxy_request"	conn, ip, method, target, host, cookie or nil, value of
+ *			the field that option `field` names or nil, with option
+ *			`agent` that of User-Agent or nil
+ *	"proxy_failed"	conn, name of the error, repeatable, what was wrong with
+ *			the response or nil
+ *	"proxy_done"	conn, status, ms from route to response head (-1: the
+ *			response is the proxy's own), name of the error that cut
+ *			the response short or nil, what was wrong with it or nil
  *	"proxy_closed"	conn, bytes received, bytes sent
  */
 #include "lua/proxy.h"
@@ -46,7 +51,7 @@ struct lua_proxy {
 
 static const char *const modes[] = { "http", "tcp", NULL };
 
-static struct lua_proxy *check(lua_State *L)
+static struct lua_proxy *check_self(lua_State *L)
 {
 	struct lua_proxy *self = luaL_checkudata(L, 1, PROXY);
 
@@ -56,7 +61,7 @@ static struct lua_proxy *check(lua_State *L)
 
 static struct proxy *check_proxy(lua_State *L)
 {
-	return check(L)->proxy;
+	return check_self(L)->proxy;
 }
 
 static int check_int(lua_State *L, int index, lua_Integer max)
@@ -67,8 +72,8 @@ static int check_int(lua_State *L, int index, lua_Integer max)
 	return (int)value;
 }
 
-/* true, or what failed. */
-static int result(lua_State *L, int code, const char *what)
+/* Pushes true, or what failed. */
+static int push_result(lua_State *L, int code, const char *what)
 {
 	struct err err;
 
@@ -82,7 +87,7 @@ static int result(lua_State *L, int code, const char *what)
 
 /* ---- options ----------------------------------------------------------- */
 
-/* Where the option of this name is; NULL for those that are no int. */
+/* Where the option of this name is stored; NULL where it is no int. */
 static int *int_option(struct proxy_options *options, const char *name)
 {
 	const struct {
@@ -97,6 +102,7 @@ static int *int_option(struct proxy_options *options, const char *name)
 		{ "stall_timeout_ms", &options->stall_timeout_ms },
 		{ "tunnel_timeout_ms", &options->tunnel_timeout_ms },
 		{ "max_head", &options->max_head },
+		{ "max_response_head", &options->max_response_head },
 	};
 	size_t i;
 
@@ -106,8 +112,8 @@ static int *int_option(struct proxy_options *options, const char *name)
 	return NULL;
 }
 
-/* A string that the table of options holds: no number, whose text would be
- * gone with the stack. */
+/* A string of the table of options. Not a number: the text that Lua would make
+ * of it would be gone with the stack. */
 static const char *check_name(lua_State *L, int value)
 {
 	luaL_checktype(L, value, LUA_TSTRING);
@@ -135,6 +141,11 @@ static void read_option(lua_State *L, struct proxy_options *options)
 		options->field = check_name(L, value);
 		return;
 	}
+	if (!strcmp(name, "agent")) {
+		luaL_checktype(L, value, LUA_TBOOLEAN);
+		options->agent = lua_toboolean(L, value);
+		return;
+	}
 	if (!number && strcmp(name, "max_body"))
 		luaL_error(L, "unknown option '%s'", name);
 	if (!is_integer || integer < 0 || (number && integer > INT_MAX))
@@ -158,7 +169,7 @@ static void read_options(lua_State *L, int table, struct proxy_options *options)
 	}
 }
 
-/* Numbers proxies by turns, so that ids of two living ones differ. */
+/* Numbers proxies in turn, so that the ids of two open ones differ. */
 static int next_number(lua_State *L)
 {
 	int number;
@@ -171,8 +182,8 @@ static int next_number(lua_State *L)
 	return number;
 }
 
-/* Puts the proxy on top of the stack into the set of all. */
-static void remember(lua_State *L)
+/* Adds the proxy on top of the stack to the set of all. */
+static void add_to_all(lua_State *L)
 {
 	lua_getfield(L, LUA_REGISTRYINDEX, ALL);
 	lua_pushvalue(L, -2);
@@ -209,13 +220,13 @@ static int new_proxy(lua_State *L)
 	self->proxy = NULL;
 	self->number = options.number = next_number(L);
 	luaL_setmetatable(L, PROXY);
-	lua_pushvalue(L, 1); /* the core, whose loop it stands on */
+	lua_pushvalue(L, 1); /* keeps the core, whose loop it uses */
 	lua_setiuservalue(L, -2, 1);
-	remember(L);
+	add_to_all(L);
 	err = proxy_new(&gc->loop, &options, &self->proxy);
 	if (err == -EINVAL)
 		return luaL_argerror(L, 2, "an option is out of range");
-	return err ? result(L, err, "proxy") : 1;
+	return err ? push_result(L, err, "proxy") : 1;
 }
 
 /* ---- methods ----------------------------------------------------------- */
@@ -231,7 +242,7 @@ static int method_configure(lua_State *L)
 	err = proxy_configure(proxy, &options);
 	if (err == -EINVAL)
 		return luaL_argerror(L, 2, "an option is out of range");
-	return result(L, err, "configure");
+	return push_result(L, err, "configure");
 }
 
 static int method_listen(lua_State *L)
@@ -253,7 +264,7 @@ static int method_address(lua_State *L)
 	int port, err = proxy_address(check_proxy(L), ip, &port);
 
 	if (err)
-		return result(L, err, "address");
+		return push_result(L, err, "address");
 	lua_pushstring(L, ip);
 	lua_pushinteger(L, port);
 	return 2;
@@ -265,6 +276,12 @@ static int method_stop_listening(lua_State *L)
 	return 0;
 }
 
+static int method_drain(lua_State *L)
+{
+	proxy_drain(check_proxy(L));
+	return 0;
+}
+
 static int method_route(lua_State *L)
 {
 	struct proxy *proxy = check_proxy(L);
@@ -273,8 +290,8 @@ static int method_route(lua_State *L)
 	int port = check_int(L, 4, 65535);
 	const char *set_cookie = luaL_optstring(L, 5, NULL);
 
-	return result(L, proxy_route(proxy, conn, ip, port, set_cookie),
-		      "route");
+	return push_result(L, proxy_route(proxy, conn, ip, port, set_cookie),
+			   "route");
 }
 
 static int method_refuse(lua_State *L)
@@ -284,22 +301,24 @@ static int method_refuse(lua_State *L)
 	int status = check_int(L, 3, 599);
 	const char *text = luaL_checkstring(L, 4);
 
-	return result(L, proxy_refuse(proxy, conn, status, text), "refuse");
+	return push_result(L, proxy_refuse(proxy, conn, status, text),
+			   "refuse");
 }
 
 static int method_drop(lua_State *L)
 {
 	struct proxy *proxy = check_proxy(L);
 
-	return result(L, proxy_close(proxy, luaL_checkinteger(L, 2)), "drop");
+	return push_result(L, proxy_close(proxy, luaL_checkinteger(L, 2)),
+			   "drop");
 }
 
 static int method_detach(lua_State *L)
 {
 	struct proxy *proxy = check_proxy(L);
 
-	return result(L, proxy_detach(proxy, luaL_checkinteger(L, 2)),
-		      "detach");
+	return push_result(L, proxy_detach(proxy, luaL_checkinteger(L, 2)),
+			   "detach");
 }
 
 static int method_counts(lua_State *L)
@@ -321,7 +340,7 @@ static int method_counts(lua_State *L)
 
 static int method_number(lua_State *L)
 {
-	lua_pushinteger(L, check(L)->number);
+	lua_pushinteger(L, check_self(L)->number);
 	return 1;
 }
 
@@ -344,10 +363,19 @@ static void push_slice(lua_State *L, struct http_slice s)
 		lua_pushnil(L);
 }
 
+/* Pushes the name of the error, or nil where there was none. */
+static void push_error(lua_State *L, const struct proxy_event *event)
+{
+	if (event->error)
+		lua_pushstring(L, err_name(event->error));
+	else
+		lua_pushnil(L);
+}
+
 /* Pushes the values behind the connection; returns their number. */
 static int push_values(lua_State *L, const struct proxy_event *event)
 {
-	switch (event->kind) {
+	switch ((enum proxy_event_kind)event->completion.kind) {
 	case PROXY_CONN:
 		lua_pushstring(L, event->peer);
 		lua_pushinteger(L, event->port);
@@ -359,15 +387,19 @@ static int push_values(lua_State *L, const struct proxy_event *event)
 		push_slice(L, event->host);
 		push_slice(L, event->cookie);
 		push_slice(L, event->field);
-		return 6;
+		push_slice(L, event->agent);
+		return 7;
 	case PROXY_FAILED:
-		lua_pushstring(L, err_name(event->error));
+		push_error(L, event);
 		lua_pushboolean(L, event->repeatable);
-		return 2;
+		lua_pushstring(L, event->detail);
+		return 3;
 	case PROXY_DONE:
 		lua_pushinteger(L, event->status);
 		lua_pushinteger(L, event->wait_ms);
-		return 2;
+		push_error(L, event);
+		lua_pushstring(L, event->detail);
+		return 4;
 	default:
 		lua_pushinteger(L, (lua_Integer)event->nreceived);
 		lua_pushinteger(L, (lua_Integer)event->nsent);
@@ -381,13 +413,16 @@ int lua_proxy_push_event(lua_State *L, struct completion *completion)
 		"proxy_conn", "proxy_request", "proxy_failed",
 		"proxy_done", "proxy_closed",
 	};
-	struct proxy_event event;
+	const struct proxy_event *event = proxy_event_of(completion);
+	int n;
 
-	luaL_checkstack(L, 9, "event");
-	proxy_take_event(completion, &event);
-	lua_pushstring(L, names[event.kind - PROXY_CONN]);
-	lua_pushinteger(L, event.conn);
-	return 2 + push_values(L, &event);
+	luaL_checkstack(L, 10, "event");
+	lua_pushstring(L, names[completion->kind - PROXY_CONN]);
+	lua_pushinteger(L, event->conn);
+	n = 2 + push_values(L, event);
+	/* only now: where pushing raises, the event is still the proxy's */
+	proxy_event_free(proxy_take_event(completion));
+	return n;
 }
 
 /* ---- module ------------------------------------------------------------ */
@@ -397,6 +432,7 @@ static const luaL_Reg methods[] = {
 	{ "listen", method_listen },
 	{ "address", method_address },
 	{ "stop_listening", method_stop_listening },
+	{ "drain", method_drain },
 	{ "route", method_route },
 	{ "refuse", method_refuse },
 	{ "drop", method_drop },

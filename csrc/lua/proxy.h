@@ -6,15 +6,15 @@
 
 #include "base/loop.h"
 
-/* Adds what the proxy gives Lua to the table on top of the stack. */
+/* Adds the functions of this file to the table on top of the stack. */
 void lua_proxy_open(lua_State *L);
 
-/* Pushes what a completion of the proxy tells: its kind's name, then values,
- * see lua/proxy.c. Returns how many, and frees what is to be freed. */
+/* Pushes the event of a completion of the proxy: its kind's name, then values,
+ * see lua/proxy.c. Returns their number, and frees the event. */
 int lua_proxy_push_event(lua_State *L, struct completion *completion);
 
-/* In a new clone, before any callback runs: no proxy of the master's is ours;
- * their commands then fail with ECANCELED. Harmless when done twice. */
+/* In a new clone, before any callback runs: the master's proxies are not ours,
+ * and their commands fail with ECANCELED from now on. May be called twice. */
 void lua_proxy_forget(lua_State *L);
 
 #endif

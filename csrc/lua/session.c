@@ -3,10 +3,10 @@
  *
  *	core.session_key() -> a new random key, 32 bytes
  *	core.session_new(key) -> value, "ID.MAC", 43 + 43 characters
- *	core.session_check(key, value) -> true where value was made with key
+ *	core.session_check(key, value) -> whether value was made with key
  *
- * Primitives and encoding are libsodium's: crypto_auth (HMAC-SHA-512-256) and
- * URL-safe base64.
+ * Primitives and encoding are those of libsodium: crypto_auth (HMAC-SHA-512-256)
+ * and URL-safe base64.
  */
 #include "lua/session.h"
 

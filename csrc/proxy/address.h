@@ -1,8 +1,5 @@
 /*
  * proxy/address - socket addresses, and their text (inside the proxy)
- *
- * In the names of functions the file goes without its "proxy_", as do all of
- * the proxy's.
  */
 #ifndef GC_PROXY_ADDRESS_H
 #define GC_PROXY_ADDRESS_H
@@ -19,15 +16,15 @@ struct address {
 };
 
 /*
- * Reads a numeric IP address; the rest of *address is zero, so that two of
- * one text are equal byte for byte. -EINVAL: it is none, or no port.
+ * Reads a numeric IP address. The rest of *address is zero, so that the same
+ * text always gives the same bytes. -EINVAL: not an address, or not a port.
  */
 int address_parse(struct address *address, const char *ip, int port);
 
-/* Its text, into INET6_ADDRSTRLEN bytes, and its port. */
+/* Writes its text, of up to INET6_ADDRSTRLEN bytes, and its port. */
 void address_text(const struct address *address, char *ip, int *port);
 
-/* An IPv4 address in the clothes of IPv6 becomes a plain one. */
+/* Turns an IPv4 address that is mapped to IPv6 into a plain one. */
 void address_unmap(struct address *address);
 
 #endif

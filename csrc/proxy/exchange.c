@@ -1,6 +1,7 @@
 /* proxy/exchange - see proxy/exchange.h */
 #include "proxy/exchange.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,27 +13,41 @@
 #include "proxy/tunnel.h"
 
 enum {
-	LINGER_MS = 2000, /* for a client to read our last answer */
-	READS = 4,	  /* of one server before others get their turn */
+	READS = 4, /* of one server before others get their turn */
+	/* for the next request of a client that was not told of the end */
+	DRAIN_IDLE_MS = 1000,
 };
 
-static void begin(struct conn *conn);
+static void exchange_begin(struct conn *conn);
 
-/* ---- the end of an exchange -------------------------------------------- */
+/* ---- the end of an exchange --------------------------------------------- */
 
-/* The last answer is out: closes so that the client can read it. */
-static void linger(struct conn *conn)
+/* Everything is written, and no request may follow. */
+static void close_client(struct conn *conn)
 {
-	if (request_is_sent(conn) && !relay_unjudged(&conn->up)) {
-		conn_end(conn);
-		return;
-	}
-	/* closing with bytes unread would send a reset past our answer */
-	conn->state = CONN_LINGER;
+	bool unread = !request_is_sent(conn) || relay_unjudged(&conn->up);
+
 	conn_disconnect(conn);
-	relay_reset(&conn->proxy->pool, &conn->up);
-	shutdown(conn->client.fd, SHUT_WR);
-	conn_set_deadline(conn, LINGER_MS);
+	/* closing with bytes unread would send a reset past our answer */
+	if (unread || !conn_is_delivered(conn))
+		conn_linger(conn);
+	else
+		conn_end(conn);
+}
+
+/* Tells the owner that the request is over: error 0, or what cut it short. */
+static void report_done(struct conn *conn, int error)
+{
+	struct exchange *http = &conn->http;
+
+	if (!http->done)
+		return;
+	http->done->status = http->status;
+	http->done->wait_ms = http->wait_ms;
+	http->done->error = error;
+	http->done->detail = error ? http->detail : NULL;
+	events_push(&conn->proxy->events, conn->proxy, http->done, PROXY_DONE);
+	http->done = NULL;
 }
 
 static bool may_keep_upstream(const struct conn *conn)
@@ -42,13 +57,13 @@ static bool may_keep_upstream(const struct conn *conn)
 	       request_is_sent(conn);
 }
 
-static void finish(struct conn *conn)
+static void exchange_finish(struct conn *conn)
 {
 	struct relay_pool *pool = &conn->proxy->pool;
 	bool ours = conn->state == CONN_ANSWER;
 
-	if (conn->http.told)
-		loop_complete(conn->proxy->loop, &conn->done, PROXY_DONE);
+	assert(!relay_pending(&conn->down));
+	report_done(conn, 0);
 	if (!ours && may_keep_upstream(conn))
 		conn->upstream->reused = true;
 	else if (!ours)
@@ -57,74 +72,141 @@ static void finish(struct conn *conn)
 	relay_drop_head(&conn->down);
 	relay_drop_buf(pool, &conn->down);
 	conn->down.eof = false;
-	if (conn->http.keep_client)
-		begin(conn);
-	else
-		linger(conn);
+	if (conn->http.keep_client) {
+		assert(request_is_sent(conn));
+		conn_move(conn, CONN_HEAD);
+		exchange_begin(conn);
+	} else {
+		close_client(conn);
+	}
 }
 
-/* After the client took something: what is complete gets its end. */
-static void settle(struct conn *conn)
-{
-	bool said = conn->state == CONN_ANSWER ||
-		    (conn->state == CONN_RESPONSE &&
-		     conn->http.response.state == HTTP_BODY_END);
-
-	if (said && !relay_pending(&conn->down))
-		finish(conn);
-}
-
+/* Writes to the client. What is complete then gets its end. */
 static void send_back(struct conn *conn)
 {
+	bool complete;
+
 	conn_flush_down(conn);
-	settle(conn);
+	complete = conn->state == CONN_ANSWER ||
+		   (conn->state == CONN_RESPONSE &&
+		    conn->http.response.state == HTTP_BODY_END);
+	if (complete && !relay_pending(&conn->down))
+		exchange_finish(conn);
 }
 
-/* Answers with a status and line of our own instead of a response. */
-static void answer(struct conn *conn, int status, const char *text,
-		   bool keep_client)
+/* Answers with a status and a line of our own instead of a response. */
+static void exchange_answer(struct conn *conn, int status, const char *text,
+			    bool keep_client)
 {
-	if (conn->state == CONN_CONNECTING || conn->state == CONN_REQUEST)
+	struct exchange *http = &conn->http;
+
+	/* a connection that was kept from earlier is not concerned */
+	if (conn->state != CONN_HEAD && conn->state != CONN_ASKING)
 		conn_disconnect(conn);
 	request_drop(conn);
-	conn->http.keep_client = conn->http.keep_client && keep_client;
+	http->keep_client =
+		http->keep_client && keep_client && !conn->proxy->draining;
 	if (response_answer(conn, status, text)) {
 		conn_abort(conn);
 		return;
 	}
-	conn->state = CONN_ANSWER;
+	free(http->partial);
+	http->partial = NULL;
+	conn_move(conn, CONN_ANSWER);
+	conn_client_moved(conn);
 	send_back(conn);
 }
 
-/* ---- from the client --------------------------------------------------- */
+/* ---- failures of the server --------------------------------------------- */
+
+/* Asks the owner again; without memory for that the client is told. */
+static void ask_again(struct conn *conn, int error, bool repeatable)
+{
+	if (conn_ask_again(conn, error, repeatable))
+		exchange_answer(conn, 503, "out of memory", false);
+}
+
+/* The server failed before its response began. */
+static void exchange_failed(struct conn *conn, int error)
+{
+	const struct upstream *upstream = conn->upstream;
+	bool repeatable = request_is_repeatable(conn, error);
+	struct address address;
+
+	conn->up.head_sent = 0;
+	conn->down.eof = false;
+	relay_drop_buf(&conn->proxy->pool, &conn->down);
+	free(conn->http.partial);
+	conn->http.partial = NULL;
+	conn->http.waits = false;
+	if (!repeatable || !upstream || !upstream->reused) {
+		ask_again(conn, error, repeatable);
+		return;
+	}
+	/* it was closed while idle, before it could see the request */
+	assert(conn->state == CONN_REQUEST);
+	address = upstream->address;
+	conn_disconnect(conn);
+	conn_connect(conn, &address);
+}
+
+/* The response ends before its time, or is malformed. */
+static void response_failed(struct conn *conn, int error)
+{
+	assert(conn->state == CONN_RESPONSE);
+	if (response_take_back(conn)) {
+		ask_again(conn, error, false);
+		return;
+	}
+	report_done(conn, error);
+	conn_abort(conn);
+}
+
+/* ---- from the client ---------------------------------------------------- */
 
 static void read_head(struct conn *conn)
 {
+	struct proxy_event *event = NULL;
 	struct refusal refusal;
 
-	switch (request_read(conn, &refusal)) {
+	switch (request_read(conn, &event, &refusal)) {
 	case HTTP_MORE: break;
-	case HTTP_DONE: conn_ask(conn, PROXY_REQUEST); break;
-	case HTTP_BAD: answer(conn, refusal.status, refusal.text, false); break;
+	case HTTP_DONE: conn_ask(conn, event, PROXY_REQUEST); break;
+	case HTTP_BAD:
+		conn->http.to_head = request_is_to_head(conn);
+		exchange_answer(conn, refusal.status, refusal.text, false);
+		break;
 	}
 }
 
 /* Waits for the next request, of which some may be there. */
-static void begin(struct conn *conn)
+static void exchange_begin(struct conn *conn)
 {
 	struct exchange *http = &conn->http;
 
+	assert(conn->state == CONN_HEAD && !http->done && !http->partial);
 	free(http->set_cookie);
 	memset(http, 0, sizeof *http);
-	conn->state = CONN_HEAD;
-	conn_set_deadline(conn, conn->proxy->options.idle_timeout_ms);
+	conn_set_timeout(conn, conn->proxy->options.idle_timeout_ms);
 	relay_compact(&conn->proxy->pool, &conn->up);
 	if (conn->up.end)
 		read_head(conn);
+	else if (conn->proxy->draining)
+		exchange_drain(conn);
+}
+
+void exchange_drain(struct conn *conn)
+{
+	int64_t last_ms = conn->proxy->now + DRAIN_IDLE_MS;
+
+	if (conn->state != CONN_HEAD || conn->http.partial)
+		return;
+	if (!conn->deadline_ms || conn->deadline_ms > last_ms)
+		conn->deadline_ms = last_ms;
 }
 
 /* Sends on what has come. */
-static void pump(struct conn *conn)
+static void send_on(struct conn *conn)
 {
 	struct refusal refusal;
 
@@ -133,14 +215,16 @@ static void pump(struct conn *conn)
 	else if (conn->state == CONN_RESPONSE)
 		conn_abort(conn);
 	else
-		answer(conn, refusal.status, refusal.text, false);
+		exchange_answer(conn, refusal.status, refusal.text, false);
 }
 
 static void client_readable(struct conn *conn)
 {
-	struct proxy *proxy = conn->proxy;
-	ssize_t n = relay_read(&proxy->pool, &conn->up, conn->client.fd);
+	ssize_t n;
 
+	if (!relay_has_room(&conn->up))
+		return;
+	n = relay_read(&conn->proxy->pool, &conn->up, conn->client.fd);
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
@@ -148,43 +232,31 @@ static void client_readable(struct conn *conn)
 		return;
 	}
 	conn->nreceived += (uint64_t)n;
+	conn_client_moved(conn);
 	switch (conn->state) {
 	case CONN_HEAD: read_head(conn); break;
 	case CONN_CONNECTING:
 	case CONN_REQUEST:
-	case CONN_RESPONSE: pump(conn); break;
-	case CONN_LINGER: relay_drop_buf(&proxy->pool, &conn->up); break;
+	case CONN_RESPONSE: send_on(conn); break;
 	default: break; /* it waits in the buffer */
 	}
 }
 
-static void client_ready(struct loop_source *source, uint32_t events)
-{
-	struct conn *conn = container_of(source, struct conn, client);
-
-	conn->proxy->now = loop_now();
-	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) {
-		conn_end(conn);
-		return;
-	}
-	if (events & EPOLLIN)
-		client_readable(conn);
-	if (events & EPOLLOUT && conn->state != CONN_DEAD)
-		send_back(conn);
-	conn_go_on(conn);
-}
-
-/* ---- to a server ------------------------------------------------------- */
+/* ---- to a server -------------------------------------------------------- */
 
 static void start_sending(struct conn *conn)
 {
-	conn->state = CONN_REQUEST;
-	pump(conn);
+	assert(conn->upstream && conn->upstream->connected);
+	conn_move(conn, CONN_REQUEST);
+	conn->http.waits = false;
+	conn_client_moved(conn);
+	conn_server_moved(conn);
+	send_on(conn);
 }
 
 /*
  * Whether the server has closed the kept connection, as far as one can know.
- * Worth a look only before what cannot be sent twice.
+ * Worth a system call only before what cannot be sent twice.
  */
 static bool is_stale(const struct conn *conn)
 {
@@ -196,7 +268,7 @@ static bool is_stale(const struct conn *conn)
 	       errno != EAGAIN;
 }
 
-static bool fits(const struct conn *conn, const struct address *address)
+static bool leads_to(const struct conn *conn, const struct address *address)
 {
 	const struct upstream *kept = conn->upstream;
 
@@ -205,19 +277,17 @@ static bool fits(const struct conn *conn, const struct address *address)
 	       !is_stale(conn);
 }
 
-static int route(struct conn *conn, const struct address *address,
-		 const char *set_cookie)
+static int exchange_route(struct conn *conn, const struct address *address,
+			  const char *set_cookie)
 {
 	int err = set_cookie ? response_set_cookie(conn, set_cookie) : 0;
 
 	if (err)
 		return err;
-	conn_decided(conn);
 	conn->http.routed_ms = conn->proxy->now;
-	request_pass_head(conn);
 	if (conn->up.start == conn->up.end)
 		relay_drop_buf(&conn->proxy->pool, &conn->up);
-	if (fits(conn, address)) {
+	if (leads_to(conn, address)) {
 		start_sending(conn);
 		return 0;
 	}
@@ -226,38 +296,15 @@ static int route(struct conn *conn, const struct address *address,
 	return 0;
 }
 
-static int refuse(struct conn *conn, int status, const char *text)
+static int exchange_refuse(struct conn *conn, int status, const char *text)
 {
 	if (status < 400 || status > 599)
 		return -EINVAL;
-	conn_decided(conn);
-	answer(conn, status, text, true);
+	exchange_answer(conn, status, text, true);
 	return 0;
 }
 
-/* The server failed before its response began. */
-static void failed(struct conn *conn, int error)
-{
-	const struct upstream *upstream = conn->upstream;
-	bool repeatable = request_is_repeatable(conn, error);
-	struct address address;
-
-	conn->up.head_sent = 0;
-	conn->down.eof = false;
-	relay_drop_buf(&conn->proxy->pool, &conn->down);
-	free(conn->http.partial);
-	conn->http.partial = NULL;
-	if (!repeatable || !upstream || !upstream->reused) {
-		conn_ask_again(conn, error, repeatable);
-		return;
-	}
-	/* it was closed while idle, before it could see the request */
-	address = upstream->address;
-	conn_disconnect(conn);
-	conn_connect(conn, &address);
-}
-
-/* ---- from a server ----------------------------------------------------- */
+/* ---- from a server ------------------------------------------------------ */
 
 /* Takes a head. Returns whether another may be behind it. */
 static bool take_head(struct conn *conn)
@@ -265,19 +312,25 @@ static bool take_head(struct conn *conn)
 	int got = response_take_head(conn);
 
 	switch (got) {
-	case RESPONSE_MORE: return false;
+	case RESPONSE_MORE:
+	case RESPONSE_FULL: return false;
 	case RESPONSE_INTERIM:
 		conn_flush_down(conn);
 		return conn->state == CONN_REQUEST;
 	case RESPONSE_SWITCH: tunnel_begin(conn); return false;
-	case RESPONSE_FINAL: conn->state = CONN_RESPONSE; return false;
-	default: failed(conn, got); return false;
+	case RESPONSE_FINAL:
+		conn_move(conn, CONN_RESPONSE);
+		conn_client_moved(conn);
+		return false;
+	default: exchange_failed(conn, got); return false;
 	}
 }
 
-/* What has been read is given its meaning. */
-static void take(struct conn *conn)
+/* Gives meaning to what was read. */
+static void take_response(struct conn *conn)
 {
+	int err;
+
 	switch (conn->state) {
 	case CONN_REQUEST:
 		while (take_head(conn))
@@ -286,29 +339,32 @@ static void take(struct conn *conn)
 			break;
 		/* fall through */
 	case CONN_RESPONSE:
-		if (response_take_content(conn))
-			conn_abort(conn);
+		err = response_take_content(conn);
+		if (err)
+			response_failed(conn, err);
 		else
 			send_back(conn);
 		break;
-	default: /* it was not asked */
+	default: /* nothing was asked of a kept connection */
 		relay_drop_buf(&conn->proxy->pool, &conn->down);
 		conn_disconnect(conn);
 	}
 }
 
 /* The server's side is over: error 0 at its end, else negative. */
-static void ended(struct conn *conn, int error)
+static void server_ended(struct conn *conn, int error)
 {
 	struct http_body *body = &conn->http.response;
 
 	switch (conn->state) {
-	case CONN_REQUEST: failed(conn, error ? error : -ECONNRESET); break;
+	case CONN_REQUEST:
+		exchange_failed(conn, error ? error : -ECONNRESET);
+		break;
 	case CONN_RESPONSE:
 		if (!error && http_body_closes(body))
 			body->state = HTTP_BODY_END;
 		if (body->state != HTTP_BODY_END) {
-			conn_abort(conn);
+			response_failed(conn, error ? error : -ECONNRESET);
 			break;
 		}
 		conn_disconnect(conn);
@@ -320,7 +376,7 @@ static void ended(struct conn *conn, int error)
 	}
 }
 
-static void readable(struct conn *conn)
+static void server_readable(struct conn *conn)
 {
 	struct upstream *upstream = conn->upstream;
 	ssize_t n;
@@ -334,94 +390,147 @@ static void readable(struct conn *conn)
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0) {
-			ended(conn, (int)n);
+			server_ended(conn, (int)n);
 			return;
 		}
-		take(conn);
+		conn_server_moved(conn);
+		if (conn->state == CONN_REQUEST)
+			conn->http.answered = true;
+		take_response(conn);
 		/* after a 101 the rest is not ours to judge */
 		if (conn->upstream != upstream || conn->state == CONN_TUNNEL)
 			return;
-		/* a block not filled: there was no more */
+		/* a block that was not filled: there was no more */
 		if (n < RELAY_BLOCK / 2)
 			return;
 	}
 }
 
-static void server_ready(struct loop_source *source, uint32_t events)
+/* ---- handlers ----------------------------------------------------------- */
+
+static void exchange_client_ready(struct loop_source *source, uint32_t events)
+{
+	struct conn *conn = container_of(source, struct conn, client);
+
+	conn->proxy->now = loop_now();
+	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) {
+		conn_end(conn);
+		return;
+	}
+	if (events & EPOLLIN)
+		client_readable(conn);
+	if (events & EPOLLOUT && conn->state != CONN_DEAD)
+		send_back(conn);
+	/* heads that waited for room */
+	if (conn->state == CONN_REQUEST && relay_unjudged(&conn->down))
+		take_response(conn);
+	conn_update(conn);
+}
+
+static void exchange_server_ready(struct loop_source *source, uint32_t events)
 {
 	struct conn *conn = conn_of_server(source);
 
 	conn->proxy->now = loop_now();
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		readable(conn);
+		server_readable(conn);
 	if (events & EPOLLOUT && conn->state != CONN_DEAD)
 		conn_flush_up(conn);
-	conn_go_on(conn);
+	conn_update(conn);
 }
 
-/* ---- time -------------------------------------------------------------- */
+/* ---- time --------------------------------------------------------------- */
 
-static void expired(struct conn *conn)
+/* The content of the request was not sent in time. */
+static void request_expired(struct conn *conn)
 {
+	/* with bytes left to write it is the server that stalls */
+	if (!conn->http.waits && !relay_pending(&conn->up))
+		exchange_answer(conn, 408, "the content took too long", false);
+	else
+		exchange_failed(conn, -ETIMEDOUT);
+}
+
+static void exchange_expired(struct conn *conn)
+{
+	bool stalled = conn->state == CONN_RESPONSE ||
+		       conn->state == CONN_ANSWER ||
+		       (conn->state == CONN_REQUEST && !conn->http.waits);
+
+	if (stalled && conn_was_acknowledged(conn))
+		return;
 	switch (conn->state) {
 	case CONN_HEAD:
-		if (conn->http.partial)
-			answer(conn, 408, "the request took too long", false);
-		else
-			conn_end(conn);
-		break;
-	case CONN_REQUEST:
-		/* with bytes left to write it is the server that stalls */
-		if (conn->http.request.state != HTTP_BODY_END &&
-		    !relay_pending(&conn->up)) {
-			answer(conn, 408, "the content took too long", false);
-			break;
+		if (conn->http.partial) {
+			conn->http.to_head = request_is_to_head(conn);
+			exchange_answer(conn, 408, "the request took too long",
+					false);
+		} else {
+			close_client(conn);
 		}
-		/* fall through */
-	case CONN_CONNECTING: failed(conn, -ETIMEDOUT); break;
-	case CONN_LINGER: conn_end(conn); break;
+		break;
+	case CONN_REQUEST: request_expired(conn); break;
+	case CONN_CONNECTING: exchange_failed(conn, -ETIMEDOUT); break;
 	default: conn_abort(conn);
 	}
 }
 
 /*
- * Some states have one deadline from their beginning; in these it is the time
- * since something last went on. A response that only waits for its server has
- * none: that is what a stream of events looks like. But where the client has
- * sent so much behind its request that we stopped reading, we could not see
- * that it is gone.
+ * While the request is sent, the client owes its content, or the server has to
+ * take it. Once it was sent, response_timeout runs to the final head, whatever
+ * else is sent or comes meanwhile.
  */
-static void progress(struct conn *conn)
+static void set_request_deadline(struct conn *conn)
 {
-	const struct proxy_options *options = &conn->proxy->options;
-	bool stalls;
+	struct exchange *http = &conn->http;
 
+	if (http->waits)
+		return;
+	if (request_is_sent(conn)) {
+		http->waits = true;
+		conn_set_timeout(conn,
+				 conn->proxy->options.response_timeout_ms);
+	} else {
+		conn_set_stall(conn, !relay_pending(&conn->up),
+			       relay_pending(&conn->up));
+	}
+}
+
+/*
+ * A response that only waits for its server has no deadline: that is what a
+ * stream of events looks like. The client owes the taking of what is there,
+ * and the rest of its content; and where it has sent so much behind its
+ * request that reading had to stop, it could be gone without our seeing it.
+ */
+static void set_response_deadline(struct conn *conn)
+{
+	bool up = relay_pending(&conn->up);
+	bool content = conn->http.request.state != HTTP_BODY_END && !up;
+
+	conn_set_stall(conn,
+		       relay_pending(&conn->down) || content ||
+			       !relay_has_room(&conn->up),
+		       up);
+}
+
+static void exchange_set_deadline(struct conn *conn)
+{
 	switch (conn->state) {
-	case CONN_REQUEST:
-		conn_set_deadline(conn, request_is_sent(conn)
-						? options->response_timeout_ms
-						: options->stall_timeout_ms);
-		break;
-	case CONN_RESPONSE:
-		stalls = relay_pending(&conn->down) || !request_is_sent(conn) ||
-			 !relay_has_room(&conn->up);
-		conn_set_deadline(conn, stalls ? options->stall_timeout_ms : 0);
-		break;
-	case CONN_ANSWER:
-		conn_set_deadline(conn, options->stall_timeout_ms);
-		break;
+	case CONN_REQUEST: set_request_deadline(conn); break;
+	case CONN_RESPONSE: set_response_deadline(conn); break;
+	case CONN_ANSWER: conn_set_stall(conn, true, false); break;
 	default: break;
 	}
 }
 
 const struct conn_ops exchange_ops = {
-	.begin = begin,
-	.client_ready = client_ready,
-	.server_ready = server_ready,
-	.route = route,
-	.refuse = refuse,
+	.begin = exchange_begin,
+	.client_ready = exchange_client_ready,
+	.server_ready = exchange_server_ready,
+	.route = exchange_route,
+	.refuse = exchange_refuse,
 	.connected = start_sending,
-	.failed = failed,
-	.expired = expired,
-	.progress = progress,
+	.failed = exchange_failed,
+	.expired = exchange_expired,
+	.set_deadline = exchange_set_deadline,
 };

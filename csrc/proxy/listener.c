@@ -1,6 +1,7 @@
 /* proxy/listener - see proxy/listener.h */
 #include "proxy/listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -9,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 4096,	 /* the kernel takes its own limit if less */
+	BACKLOG = 4096,	 /* the kernel uses its own limit if that is lower */
 	AT_ONCE = 32,	 /* accepted before others get their turn */
 	RESUME_MS = 100, /* after EMFILE */
 };
@@ -39,6 +40,7 @@ static void pause_accepting(struct listener *listener)
 
 void listener_resume(struct listener *listener)
 {
+	assert(!listener->paused || listener->opened);
 	if (!listener->paused || listener->source.fd < 0 ||
 	    !listener->ops->has_room(listener))
 		return;
@@ -46,29 +48,27 @@ void listener_resume(struct listener *listener)
 		listener->paused = false;
 }
 
-/* Errors of one connection that died in the queue; others are ours. */
-static bool is_passing(int error)
+/* Errors of a connection that died in the queue; all others are ours. */
+static bool is_of_connection(int error)
 {
 	return error == EINTR || error == ECONNABORTED || error == EPROTO;
 }
 
-static void accept_ready(struct loop_source *source, uint32_t events)
+/* Accepts up to n connections. */
+static void accept_some(struct listener *listener, int n)
 {
-	struct listener *listener =
-		container_of(source, struct listener, source);
 	struct address peer;
-	int i, fd;
+	int fd;
 
-	(void)events;
-	for (i = 0; i < AT_ONCE; i++) {
+	while (n-- > 0) {
 		if (!listener->ops->has_room(listener)) {
 			pause_accepting(listener);
 			return;
 		}
 		peer.len = sizeof peer.v6;
-		fd = accept4(source->fd, &peer.any, &peer.len,
+		fd = accept4(listener->source.fd, &peer.any, &peer.len,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0 && is_passing(errno))
+		if (fd < 0 && is_of_connection(errno))
 			continue;
 		if (fd < 0 && errno == EAGAIN)
 			return;
@@ -79,6 +79,12 @@ static void accept_ready(struct loop_source *source, uint32_t events)
 			return;
 		}
 	}
+}
+
+static void accept_ready(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	accept_some(container_of(source, struct listener, source), AT_ONCE);
 }
 
 /* ---- opening and closing ----------------------------------------------- */
@@ -93,7 +99,7 @@ static int open_socket(const struct addrinfo *at, const char **step)
 	*step = "socket";
 	if (fd < 0)
 		return -errno;
-	/* what accepted sockets inherit costs no system call for each */
+	/* accepted sockets inherit these, which saves system calls */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -110,7 +116,7 @@ fail:
 	return error;
 }
 
-/* The addresses of host; on failure a negative code, with err set. */
+/* Finds the addresses of host. On failure sets err, returns its code. */
 static int look_up(const char *host, int port, struct addrinfo **found,
 		   struct err *err)
 {
@@ -171,6 +177,12 @@ int listener_address(const struct listener *listener, char *ip, int *port)
 		return -errno;
 	address_text(&at, ip, port);
 	return 0;
+}
+
+void listener_drain(struct listener *listener)
+{
+	if (listener->source.fd >= 0)
+		accept_some(listener, BACKLOG);
 }
 
 static void source_closed(struct loop_source *source)

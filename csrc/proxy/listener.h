@@ -1,9 +1,10 @@
 /*
  * proxy/listener - accepts as long as there is room (inside the proxy)
  *
- * Out of connections or descriptors, accepting pauses and clients wait in the
- * kernel's queue; nothing is accepted only to be dropped. It goes on when its
- * owner has room again, or a moment later where others hold the descriptors.
+ * Without room for more connections, or without descriptors, accepting pauses
+ * and clients wait in the kernel's queue: no connection is accepted only to be
+ * dropped. Accepting resumes when the owner has room again, and after a moment
+ * where others use up the descriptors.
  */
 #ifndef GC_PROXY_LISTENER_H
 #define GC_PROXY_LISTENER_H
@@ -16,14 +17,14 @@
 
 struct listener;
 
-/* What its owner answers and is told. */
+/* What its owner provides. */
 struct listener_ops {
 	/* Whether one more may be accepted. */
 	bool (*has_room)(const struct listener *listener);
-	/* Takes the socket over; on error it is closed. May change *peer. */
+	/* Takes over the socket; on error it is closed. May change *peer. */
 	int (*accepted)(struct listener *listener, int fd,
 			struct address *peer);
-	/* After listener_close(): the loop has let go of it. */
+	/* After listener_close(): the loop has released the socket. */
 	void (*closed)(struct listener *listener);
 };
 
@@ -31,25 +32,34 @@ struct listener {
 	struct loop *loop;
 	const struct listener_ops *ops;
 	struct loop_source source;
-	struct loop_timer resume; /* accepting, when out of files */
-	bool opened;		  /* it has been; it is not twice */
-	bool paused;
+	struct loop_timer resume; /* accepting, after it ran out of files */
+	bool opened;		  /* once; it is not opened again */
+	bool paused;		  /* not accepting for lack of room */
 };
 
 void listener_init(struct listener *listener, struct loop *loop,
 		   const struct listener_ops *ops);
 
-/* Listens there, once; on failure err says what and why. Port 0: any. */
+/*
+ * Listens on an address and port (0: any free one), once. On failure err says
+ * what failed and why.
+ */
 int listener_open(struct listener *listener, const char *host, int port,
 		  struct err *err);
 
-/* Where: text of INET6_ADDRSTRLEN bytes, port. -ENOTCONN: nowhere. */
+/*
+ * Where it listens: text of up to INET6_ADDRSTRLEN bytes, and port. -ENOTCONN:
+ * nowhere.
+ */
 int listener_address(const struct listener *listener, char *ip, int *port);
 
-/* Goes on accepting where it was paused and there is room again. */
+/* Resumes accepting where it was paused and there is room again. */
 void listener_resume(struct listener *listener);
 
-/* Stops listening; harmless when it does not. */
+/* Accepts the connections that are already made, as far as there is room. */
+void listener_drain(struct listener *listener);
+
+/* Stops listening; harmless when it does not listen. */
 void listener_close(struct listener *listener);
 
 #endif

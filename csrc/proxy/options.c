@@ -11,10 +11,10 @@
 
 enum {
 	RESERVE = 64,	 /* descriptors that are not for connections */
-	SWEEP_MS = 1000, /* nobody is hurt by being late by that */
+	SWEEP_MS = 1000, /* being late by that hurts no deadline */
 };
 
-/* What fits into the limit of open files, each with its server's end. */
+/* As many as the limit of open files allows, with two files for each. */
 static int most_connections(void)
 {
 	const int enough = 10000;
@@ -33,22 +33,23 @@ void proxy_defaults(struct proxy_options *options)
 	*options = (struct proxy_options){
 		.mode = PROXY_HTTP,
 		.max_connections = most_connections(),
-		/* a head is one packet; slow ones hold memory on purpose */
+		/* a head is one packet; slow clients tie up memory */
 		.head_timeout_ms = 10 * 1000,
 		/* longer than browsers and load balancers keep theirs */
 		.idle_timeout_ms = 75 * 1000,
-		/* the servers are near: one that is silent is overloaded */
+		/* servers are near: a silent one is overloaded */
 		.connect_timeout_ms = 3 * 1000,
-		/* a long poll of some minutes is no fault */
+		/* a long poll may well take some minutes */
 		.response_timeout_ms = 300 * 1000,
 		.stall_timeout_ms = 60 * 1000,
-		/* a chat may be silent all night; keep-alive finds the dead */
+		/* a chat may be silent all night; TCP's keep-alive finds dead peers */
 		.tunnel_timeout_ms = 0,
 		.max_head = RELAY_BLOCK,
+		.max_response_head = RELAY_BLOCK,
 	};
 }
 
-/* Copies a name, which may be missing; false where it is too long. */
+/* Copies a name, which may be NULL. Returns false where it is too long. */
 static bool copy_name(char *to, size_t size, const char *name)
 {
 	size_t len = name ? strlen(name) : 0;
@@ -77,12 +78,19 @@ int options_sweep_ms(const struct proxy_options *options)
 	return smallest;
 }
 
-static bool is_sound(const struct proxy_options *options)
+/* Whether heads of so many bytes fit into the buffers and hold something. */
+static bool is_head_size(int size)
+{
+	return size >= 512 && size <= RELAY_BLOCK;
+}
+
+static bool is_valid(const struct proxy_options *options)
 {
 	return options_sweep_ms(options) > 0 /* no time is negative */ &&
 	       options->max_connections > 0 &&
 	       options->max_connections < 1 << INDEX_BITS &&
-	       options->max_head >= 512 && options->max_head <= RELAY_BLOCK &&
+	       is_head_size(options->max_head) &&
+	       is_head_size(options->max_response_head) &&
 	       options->max_body >= 0 && options->number >= 0 &&
 	       options->number <= MAX_NUMBER;
 }
@@ -90,7 +98,7 @@ static bool is_sound(const struct proxy_options *options)
 int options_set(struct proxy_options *options, struct options_names *names,
 		const struct proxy_options *from)
 {
-	if (!is_sound(from) ||
+	if (!is_valid(from) ||
 	    !copy_name(names->cookie, sizeof names->cookie, from->cookie) ||
 	    !copy_name(names->field, sizeof names->field, from->field))
 		return -EINVAL;

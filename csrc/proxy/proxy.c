@@ -1,6 +1,7 @@
-/* proxy - see proxy.h; and proxy/conn.h for how it is divided */
+/* proxy - see proxy/proxy.h, and proxy/conn.h for its files and states */
 #include "proxy/proxy.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@
 /* ---- deadlines --------------------------------------------------------- */
 
 /*
- * One timer for all connections: deadlines change with every byte, and to be
+ * One timer for all connections: deadlines change with every byte, and being
  * late by a second hurts none of them.
  */
 static void sweep_fired(struct loop_timer *timer);
@@ -34,9 +35,13 @@ static void sweep_fired(struct loop_timer *timer)
 		if (!conn || !conn->deadline_ms ||
 		    conn->deadline_ms > proxy->now)
 			continue;
+		assert(conn->state != CONN_DEAD && conn->state != CONN_ASKING);
 		conn->deadline_ms = 0;
-		conn->ops->expired(conn);
-		conn_go_on(conn);
+		if (conn->state == CONN_LINGER)
+			conn_expire_linger(conn);
+		else
+			conn->ops->expired(conn);
+		conn_update(conn);
 	}
 	if (proxy->nconns)
 		start_sweep(proxy);
@@ -69,7 +74,7 @@ static void listener_closed(struct listener *listener)
 {
 	struct proxy *proxy = container_of(listener, struct proxy, listener);
 
-	proxy->lost_source(proxy);
+	proxy->source_released(proxy);
 }
 
 static const struct listener_ops listener_ops = {
@@ -100,33 +105,38 @@ int proxy_address(const struct proxy *proxy, char *ip, int *port)
 
 void proxy_stop_listening(struct proxy *proxy)
 {
-	if (!proxy->forgotten)
-		listener_close(&proxy->listener);
+	if (proxy->forgotten)
+		return;
+	listener_drain(&proxy->listener);
+	listener_close(&proxy->listener);
 }
 
 /* ---- beginning and end ------------------------------------------------- */
 
 static void free_proxy(struct proxy *proxy)
 {
+	assert(!proxy->nsources && !proxy->nconns);
+	assert(TAILQ_EMPTY(&proxy->events.list));
 	relay_pool_free(&proxy->pool);
 	table_free(&proxy->conns);
 	free(proxy);
 }
 
-/* Frees a proxy that waited for the last one. */
-static void lost_source(struct proxy *proxy)
+/* Frees a proxy that waited for its last socket. */
+static void source_released(struct proxy *proxy)
 {
+	assert(proxy->nsources > 0);
 	if (!--proxy->nsources && proxy->freed)
 		free_proxy(proxy);
 }
 
-static void upstream_gone(struct upstreams *all)
+static void upstream_released(struct upstreams *all)
 {
-	lost_source(container_of(all, struct proxy, upstreams));
+	source_released(container_of(all, struct proxy, upstreams));
 }
 
 int proxy_new(struct loop *loop, const struct proxy_options *options,
-	      struct proxy **made)
+	      struct proxy **opened)
 {
 	struct proxy *proxy;
 	int err;
@@ -140,12 +150,12 @@ int proxy_new(struct loop *loop, const struct proxy_options *options,
 		return err;
 	}
 	proxy->loop = loop;
-	proxy->lost_source = lost_source;
-	proxy->upstreams.loop = loop;
-	proxy->upstreams.gone = upstream_gone;
+	proxy->source_released = source_released;
+	events_init(&proxy->events, loop);
+	upstreams_init(&proxy->upstreams, loop, upstream_released);
 	listener_init(&proxy->listener, loop, &listener_ops);
 	table_init(&proxy->conns, options->number);
-	*made = proxy;
+	*opened = proxy;
 	return 0;
 }
 
@@ -159,6 +169,7 @@ void proxy_forget(struct proxy *proxy)
 		if (conn)
 			conn_forget(conn);
 	}
+	events_forget(&proxy->events);
 	upstreams_forget(&proxy->upstreams);
 	relay_pool_free(&proxy->pool);
 	table_free(&proxy->conns);
@@ -176,12 +187,13 @@ void proxy_free(struct proxy *proxy)
 	proxy->freed = true;
 	if (!proxy->forgotten) {
 		loop_timer_stop(&proxy->sweep);
-		proxy_stop_listening(proxy);
+		listener_close(&proxy->listener);
 		for (i = 0; i < proxy->conns.nslots; i++) {
 			conn = table_at(&proxy->conns, i);
 			if (conn)
-				conn_drop(conn);
+				conn_end(conn);
 		}
+		events_withdraw_all(&proxy->events);
 	}
 	if (!proxy->nsources)
 		free_proxy(proxy);
@@ -189,8 +201,8 @@ void proxy_free(struct proxy *proxy)
 
 /* ---- commands ---------------------------------------------------------- */
 
-/* The living connection of this number. */
-static int find(const struct proxy *proxy, int64_t id, struct conn **found)
+/* Finds the connection of this number that is not over. */
+static int find_conn(const struct proxy *proxy, int64_t id, struct conn **found)
 {
 	struct conn *conn;
 
@@ -203,10 +215,10 @@ static int find(const struct proxy *proxy, int64_t id, struct conn **found)
 	return 0;
 }
 
-/* Finds a connection that waits for the owner. */
+/* Finds a connection that waits for a decision. */
 static int find_asking(struct proxy *proxy, int64_t id, struct conn **found)
 {
-	int err = find(proxy, id, found);
+	int err = find_conn(proxy, id, found);
 
 	if (err)
 		return err;
@@ -223,12 +235,15 @@ int proxy_route(struct proxy *proxy, int64_t id, const char *ip, int port,
 	struct conn *conn;
 	int err = find_asking(proxy, id, &conn);
 
+	/* the start of its content is gone, or it was answered in part */
+	if (!err && !conn->repeatable)
+		err = -EINVAL;
 	if (!err)
 		err = address_parse(&address, ip, port);
 	if (!err)
 		err = conn->ops->route(conn, &address, set_cookie);
 	if (!err)
-		conn_go_on(conn);
+		conn_update(conn);
 	return err;
 }
 
@@ -240,14 +255,14 @@ int proxy_refuse(struct proxy *proxy, int64_t id, int status, const char *text)
 	if (!err)
 		err = conn->ops->refuse(conn, status, text);
 	if (!err)
-		conn_go_on(conn);
+		conn_update(conn);
 	return err;
 }
 
 int proxy_close(struct proxy *proxy, int64_t id)
 {
 	struct conn *conn;
-	int err = find(proxy, id, &conn);
+	int err = find_conn(proxy, id, &conn);
 
 	if (!err)
 		conn_end(conn);
@@ -257,7 +272,7 @@ int proxy_close(struct proxy *proxy, int64_t id)
 int proxy_detach(struct proxy *proxy, int64_t id)
 {
 	struct conn *conn;
-	int err = find(proxy, id, &conn);
+	int err = find_conn(proxy, id, &conn);
 
 	if (err)
 		return err;
@@ -268,6 +283,22 @@ int proxy_detach(struct proxy *proxy, int64_t id)
 	default: conn->detach = conn->upstream && conn->state != CONN_TUNNEL;
 	}
 	return 0;
+}
+
+void proxy_drain(struct proxy *proxy)
+{
+	struct conn *conn;
+	uint32_t i;
+
+	if (proxy->forgotten)
+		return;
+	proxy->draining = true;
+	proxy->now = loop_now();
+	for (i = 0; i < proxy->conns.nslots; i++) {
+		conn = table_at(&proxy->conns, i);
+		if (conn && conn->ops == &exchange_ops)
+			exchange_drain(conn);
+	}
 }
 
 int proxy_configure(struct proxy *proxy, const struct proxy_options *options)
@@ -294,54 +325,19 @@ void proxy_count(const struct proxy *proxy, struct proxy_counts *counts)
 
 /* ---- events ------------------------------------------------------------ */
 
-static struct conn *conn_of(struct completion *completion)
+struct proxy_event *proxy_take_event(struct completion *completion)
 {
-	switch (completion->kind) {
-	case PROXY_DONE: return container_of(completion, struct conn, done);
-	case PROXY_CLOSED: return container_of(completion, struct conn, closed);
-	default: return container_of(completion, struct conn, asks);
-	}
-}
+	struct proxy_event *event =
+		container_of(completion, struct proxy_event, completion);
+	struct proxy *proxy = event->proxy;
+	struct conn *conn = table_find(&proxy->conns, event->conn);
 
-static void take_request(struct conn *conn, struct proxy_event *event)
-{
-	event->peer = conn->peer;
-	event->method = conn->http.method;
-	event->target = conn->http.target;
-	event->host = conn->http.host;
-	event->cookie = conn->http.cookie;
-	event->field = conn->http.field;
-	conn->http.told = true;
-}
-
-void proxy_take_event(struct completion *completion, struct proxy_event *event)
-{
-	struct conn *conn = conn_of(completion);
-
-	*event = (struct proxy_event){
-		.kind = (enum proxy_event_kind)completion->kind,
-		.conn = conn->id,
-	};
+	events_take(&proxy->events, event);
+	/* CLOSED may be taken when the memory of its connection is gone */
+	if (!conn)
+		return event;
 	conn->announced = true;
-	switch (event->kind) {
-	case PROXY_CONN:
-		event->peer = conn->peer;
-		event->port = conn->port;
-		break;
-	case PROXY_REQUEST: take_request(conn, event); break;
-	case PROXY_FAILED:
-		event->error = conn->error;
-		event->repeatable = conn->repeatable;
-		break;
-	case PROXY_DONE:
-		event->status = conn->status;
-		event->wait_ms = conn->wait_ms;
-		break;
-	case PROXY_CLOSED:
-		event->nreceived = conn->nreceived;
-		event->nsent = conn->nsent;
-		conn->settled = true;
-		conn_settle(conn);
-		break;
-	}
+	if (conn->asks == event)
+		conn->asks = NULL;
+	return event;
 }

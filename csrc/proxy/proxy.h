@@ -2,31 +2,32 @@
  * proxy - a listener whose connections go where the owner says
  *
  * The owner decides, the proxy acts. For each request (http) or accepted
- * connection (tcp) it queues an event on the loop's completions and does
- * nothing further with it until a command comes, in the same turn or later:
+ * connection (tcp) it queues an event on the loop's completions, and leaves the
+ * request alone until a command comes, in the same turn or later:
  *
  *	proxy_new(loop, &options, &proxy);
  *	proxy_listen(proxy, "127.0.0.1", 8080, &err);
  *	for (;;) {
  *		loop_turn(loop, -1);
  *		while ((c = loop_next(loop))) {
- *			proxy_take_event(c, &event);
- *			if (event.kind == PROXY_REQUEST)
- *				proxy_route(proxy, event.conn, "127.0.0.2",
+ *			event = proxy_take_event(c);
+ *			if (c->kind == PROXY_REQUEST)
+ *				proxy_route(proxy, event->conn, "127.0.0.2",
  *					    8080, NULL);
+ *			proxy_event_free(event);
  *		}
  *	}
  *
- * What it does by itself: frames messages, moves bytes with back-pressure,
- * keeps one connection to the server for each connection of a client while
- * the route stays the same, renews it when it was closed while idle, watches
- * the time, answers what is not HTTP.
+ * By itself it frames messages, moves bytes with back-pressure, keeps one
+ * connection to the server for each client's connection while the route stays
+ * the same, renews it when it was closed while idle, watches deadlines, and
+ * answers what is not HTTP.
  *
- * Options: proxy/options.h. Events: proxy/event.h. How it is divided:
+ * Options: proxy/options.h. Events: proxy/event.h. Files and states:
  * proxy/conn.h.
  *
- * Connections are named by numbers that are never used twice; one that is
- * over gives -ENOENT. Commands are for outside of loop_turn() only.
+ * Connections have numbers that are never used twice; the number of one that is
+ * over gives -ENOENT. Commands may be given outside of loop_turn() only.
  */
 #ifndef GC_PROXY_PROXY_H
 #define GC_PROXY_PROXY_H
@@ -38,80 +39,91 @@
 
 struct proxy;
 
-/* What is open, for metrics. */
+/* What is open now, for metrics. */
 struct proxy_counts {
 	int connections; /* clients */
-	int waiting;	 /* of these: an answer of the owner is due */
+	int waiting;	 /* of these: a decision of the owner is due */
 	int upstreams;	 /* connections to servers, kept ones too */
 	bool paused;	 /* not accepting for lack of room */
 };
 
 /*
- * Makes a proxy that listens nowhere yet. The options are copied. Returns 0,
+ * Makes a proxy that does not listen yet. The options are copied. Returns 0,
  * -EINVAL for options out of range, -ENOMEM.
  */
 int proxy_new(struct loop *loop, const struct proxy_options *options,
 	      struct proxy **proxy);
 
 /*
- * Goes by other options from now on, but for the mode, the number and the
- * cookie, which stay. Deadlines that are running keep their time. Returns 0,
- * -EINVAL, or -ECANCELED after proxy_forget().
+ * Uses other options from now on; mode, number and cookie stay as they are.
+ * Deadlines that are running keep their time. Returns 0, -EINVAL, or -ECANCELED
+ * after proxy_forget().
  */
 int proxy_configure(struct proxy *proxy, const struct proxy_options *options);
 
 /*
  * Listens on an address and port (0: any free one), once. On failure err says
- * what and why.
+ * what failed and why.
  */
 int proxy_listen(struct proxy *proxy, const char *host, int port,
 		 struct err *err);
 
-/* Where it listens: text into ip (INET6_ADDRSTRLEN bytes), port. */
+/* Where it listens: text of up to INET6_ADDRSTRLEN bytes, and port. */
 int proxy_address(const struct proxy *proxy, char *ip, int *port);
 
-/* Closes the listener; connections go on. */
+/*
+ * Accepts the connections that are already made, and closes the listener;
+ * connections go on.
+ */
 void proxy_stop_listening(struct proxy *proxy);
 
 /*
+ * From now on each response tells its client that the connection will be
+ * closed, and after it the connection is. Clients that are idle get a last
+ * second for a request. For an owner that ends; tunnels go on.
+ */
+void proxy_drain(struct proxy *proxy);
+
+/*
  * Sends the request or connection to a server, by numeric address. set_cookie,
- * if not NULL, is put as Set-Cookie into the response. A server that cannot be
- * reached is told by PROXY_FAILED. Returns 0, -ENOENT, -EINVAL where nothing
- * waits for a route or an argument is no address or no field value, -ENOMEM,
- * -ECANCELED after proxy_forget().
+ * if not NULL, becomes a Set-Cookie of the response. PROXY_FAILED tells that
+ * the server could not be reached. Returns 0, -ENOENT, -ENOMEM, -ECANCELED
+ * after proxy_forget(), and -EINVAL where nothing waits for a route, where the
+ * last event was PROXY_FAILED and not repeatable, or where an argument is no
+ * address or no field value.
  */
 int proxy_route(struct proxy *proxy, int64_t conn, const char *ip, int port,
 		const char *set_cookie);
 
 /*
- * Answers the request with this status and a line of text; a tcp connection
- * is reset. Returns as proxy_route().
+ * Answers the request with this status and a line of text; resets a tcp
+ * connection. Returns the same as proxy_route().
  */
 int proxy_refuse(struct proxy *proxy, int64_t conn, int status,
 		 const char *text);
 
-/* Ends a connection at once, whatever it does. PROXY_CLOSED follows. */
+/* Ends a connection at once, in any state. PROXY_CLOSED follows. */
 int proxy_close(struct proxy *proxy, int64_t conn);
 
 /*
  * Closes the connection to the server that is kept for this client, now or
- * after the response that is under way: for a server that is to have no
- * connections. A tunnel is left alone.
+ * after the response that is under way, so that the server can go away. A
+ * tunnel is left alone.
  */
 int proxy_detach(struct proxy *proxy, int64_t conn);
 
 void proxy_count(const struct proxy *proxy, struct proxy_counts *counts);
 
 /*
- * Tells what a completion of a kind above is about. After PROXY_CLOSED the
- * memory of the connection may be gone.
+ * Takes over the event of a completion that came from loop_next() and is of a
+ * kind in proxy/event.h. The caller frees it with proxy_event_free().
  */
-void proxy_take_event(struct completion *completion, struct proxy_event *event);
+struct proxy_event *proxy_take_event(struct completion *completion);
 
 /*
- * In a child after fork(), whose descriptors are closed and whose loop is
- * another: frees the memory of all connections and touches nothing else. What
- * is left answers every command with -ECANCELED until proxy_free().
+ * For a child after fork(), whose descriptors are closed and whose loop is
+ * another: frees the memory of all connections and touches nothing else. After
+ * that every command returns -ECANCELED, until proxy_free().
  */
 void proxy_forget(struct proxy *proxy);
 

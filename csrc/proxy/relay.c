@@ -1,6 +1,7 @@
-/* relay - see relay.h */
+/* proxy/relay - see proxy/relay.h */
 #include "proxy/relay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ static void *take_block(struct relay_pool *pool)
 {
 	void *block = pool->first;
 
+	assert(!block == !pool->nfree);
 	if (!block)
 		return malloc(RELAY_BLOCK);
 	memcpy(&pool->first, block, sizeof pool->first);
@@ -21,7 +23,8 @@ static void give_block(struct relay_pool *pool, void *block)
 {
 	if (!block)
 		return;
-	if (pool->nfree >= RELAY_SPARE) {
+	assert(pool->nfree <= RELAY_SPARE);
+	if (pool->nfree == RELAY_SPARE) {
 		free(block);
 		return;
 	}
@@ -34,6 +37,17 @@ void relay_pool_free(struct relay_pool *pool)
 {
 	while (pool->first)
 		free(take_block(pool));
+}
+
+/* What holds between any two calls. */
+static void check_pipe(const struct relay_pipe *pipe)
+{
+	assert(pipe->start + pipe->ready <= pipe->end);
+	assert(pipe->end <= RELAY_BLOCK);
+	assert(pipe->buf || !pipe->end);
+	assert(pipe->head_sent <= pipe->head_len);
+	assert(pipe->head || !pipe->head_len);
+	assert(!pipe->deaf || (pipe->shut && !relay_pending(pipe)));
 }
 
 void relay_drop_buf(struct relay_pool *pool, struct relay_pipe *pipe)
@@ -58,6 +72,8 @@ ssize_t relay_read(struct relay_pool *pool, struct relay_pipe *pipe, int fd)
 {
 	ssize_t n;
 
+	check_pipe(pipe);
+	assert(!pipe->eof);
 	if (pipe->end == RELAY_BLOCK)
 		relay_compact(pool, pipe);
 	if (pipe->end == RELAY_BLOCK)
@@ -82,12 +98,14 @@ ssize_t relay_read(struct relay_pool *pool, struct relay_pipe *pipe, int fd)
 
 ssize_t relay_write(struct relay_pool *pool, struct relay_pipe *pipe, int fd)
 {
-	uint32_t head_left = pipe->head_len - pipe->head_sent;
+	uint32_t head_left = (uint32_t)relay_head_left(pipe);
 	struct iovec parts[2];
 	struct msghdr message = { .msg_iov = parts };
 	uint32_t from_head;
 	ssize_t n;
 
+	check_pipe(pipe);
+	assert(relay_pending(pipe) && !pipe->shut);
 	if (head_left)
 		parts[message.msg_iovlen++] =
 			(struct iovec){ pipe->head + pipe->head_sent,
@@ -106,6 +124,7 @@ ssize_t relay_write(struct relay_pool *pool, struct relay_pipe *pipe, int fd)
 	pipe->ready -= (uint32_t)n - from_head;
 	if (pipe->start == pipe->end)
 		relay_drop_buf(pool, pipe);
+	check_pipe(pipe);
 	return n;
 }
 
@@ -119,6 +138,15 @@ char *relay_grow_head(struct relay_pipe *pipe, size_t room)
 	return head + pipe->head_len;
 }
 
+void relay_trim_head(struct relay_pipe *pipe)
+{
+	pipe->head_len -= pipe->head_sent;
+	if (pipe->head_sent && pipe->head_len)
+		memmove(pipe->head, pipe->head + pipe->head_sent,
+			pipe->head_len);
+	pipe->head_sent = 0;
+}
+
 void relay_drop_head(struct relay_pipe *pipe)
 {
 	free(pipe->head);
@@ -130,14 +158,22 @@ void relay_reset(struct relay_pool *pool, struct relay_pipe *pipe)
 {
 	relay_drop_head(pipe);
 	relay_drop_buf(pool, pipe);
-	pipe->eof = pipe->shut = false;
+	pipe->eof = pipe->shut = pipe->deaf = false;
+}
+
+void relay_deafen(struct relay_pool *pool, struct relay_pipe *pipe)
+{
+	relay_drop_head(pipe);
+	relay_drop_buf(pool, pipe);
+	pipe->shut = pipe->deaf = true;
+	check_pipe(pipe);
 }
 
 void relay_pass_end(struct relay_pipe *pipe, int fd)
 {
 	if (!pipe->eof || pipe->shut || relay_pending(pipe))
 		return;
-	/* fails only where the connection is gone, which is noticed anyway */
+	/* fails only where the connection is gone, which epoll reports */
 	shutdown(fd, SHUT_WR);
 	pipe->shut = true;
 }

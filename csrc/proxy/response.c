@@ -1,6 +1,7 @@
 /* proxy/response - see proxy/response.h */
 #include "proxy/response.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,47 +30,61 @@ int response_set_cookie(struct conn *conn, const char *value)
 
 /* ---- a server's head --------------------------------------------------- */
 
-/* Writes a head behind what of earlier ones is not sent yet. */
+/* Writes a head behind what is left of earlier ones. */
 static int write_head(struct conn *conn, const struct http_head *head,
 		      const struct http_backward *how)
 {
 	size_t room = http_forward_room(head) +
 		      (how->set_cookie ? strlen(how->set_cookie) : 0);
-	char *buf = relay_grow_head(&conn->down, room);
-	ssize_t n = buf ? http_forward_response(head, how, buf, room) : -ENOMEM;
+	ssize_t n = -ENOMEM;
+	char *buf;
 
+	relay_trim_head(&conn->down);
+	buf = relay_grow_head(&conn->down, room);
+	if (buf)
+		n = http_forward_response(head, how, buf, room);
+	assert(n != -ENOBUFS);
 	if (n < 0)
 		return (int)n;
 	conn->down.head_len += (uint32_t)n;
 	return 0;
 }
 
-/* Passes over a head that was read. */
+/* Skips a head that was read. */
 static void pass_head(struct conn *conn, const struct http_head *head)
 {
+	assert(head->state == HTTP_DONE);
 	conn->down.start += (uint32_t)head->len;
 	free(conn->http.partial);
 	conn->http.partial = NULL;
 }
 
-/* A 1xx: goes on as it is, unless the client is too old to know it. */
+/* A 1xx is passed on, unless the client's version is too old for it. */
 static int take_interim(struct conn *conn, const struct http_head *head)
 {
 	static const struct http_backward how = { .client_minor = 1,
 						  .keep_alive = true };
 
-	/* out of memory the client will do without it */
-	if (conn->http.minor && !write_head(conn, head, &how))
-		conn->http.interim_sent = true;
+	/* where memory is short the client can do without it */
+	if (conn->http.minor)
+		write_head(conn, head, &how);
 	pass_head(conn, head);
 	return RESPONSE_INTERIM;
 }
 
-/* What the owner will be told when it is over. */
+/* Notes what the owner is told when the request is over. */
 static void note_status(struct conn *conn, const struct http_head *head)
 {
-	conn->status = head->status;
-	conn->wait_ms = conn->proxy->now - conn->http.routed_ms;
+	assert(conn->http.routed_ms &&
+	       conn->http.routed_ms <= conn->proxy->now);
+	conn->http.status = head->status;
+	conn->http.wait_ms = conn->proxy->now - conn->http.routed_ms;
+}
+
+static int refuse_response(struct conn *conn, const char *detail)
+{
+	conn->http.detail = detail;
+	return -EPROTO;
 }
 
 static int take_switch(struct conn *conn, const struct http_head *head)
@@ -81,7 +96,7 @@ static int take_switch(struct conn *conn, const struct http_head *head)
 	};
 
 	if (!conn->http.upgrades || !head->upgrade.at || !request_is_sent(conn))
-		return -EPROTO;
+		return refuse_response(conn, "it switches protocols unasked");
 	if (write_head(conn, head, &how))
 		return -ENOMEM;
 	note_status(conn, head);
@@ -99,15 +114,19 @@ static int take_final(struct conn *conn, const struct http_head *head)
 	};
 
 	http->decoded = head->framing == HTTP_CHUNKED && !http->minor;
-	/* what has not been sent by now may never be: no next request then */
+	/* what has not been sent by now may never be; then none can follow */
 	http->keep_client = http->keep_client && request_is_sent(conn) &&
-			    head->framing != HTTP_UNTIL_CLOSE && !http->decoded;
+			    head->framing != HTTP_UNTIL_CLOSE &&
+			    !http->decoded && !conn->proxy->draining;
 	how.keep_alive = http->keep_client;
 	how.decoded = http->decoded;
+	http->begins_at = conn->nsent + relay_head_left(&conn->down);
 	if (write_head(conn, head, &how))
 		return -ENOMEM;
 	http->keep_upstream = http_head_reusable(head);
-	http_body_init(&http->response, head->framing, head->content_length, 0);
+	http_body_init(&http->response, head->framing, head->content_length, 0,
+		       HTTP_BODY_PADDED |
+			       (http->decoded ? HTTP_BODY_DECODE : 0u));
 	note_status(conn, head);
 	if (request_is_sent(conn))
 		relay_drop_head(&conn->up);
@@ -115,7 +134,7 @@ static int take_final(struct conn *conn, const struct http_head *head)
 	return RESPONSE_FINAL;
 }
 
-/* Keeps a head of which more is to come. */
+/* Keeps an incomplete head until more arrives. */
 static int keep_partial(struct conn *conn, const struct http_head *head)
 {
 	if (conn->http.partial)
@@ -130,10 +149,13 @@ static int keep_partial(struct conn *conn, const struct http_head *head)
 int response_take_head(struct conn *conn)
 {
 	struct proxy *proxy = conn->proxy;
-	struct http_limits limits = { (size_t)proxy->options.max_head, 0,
-				      HTTP_MAX_FIELDS };
+	struct http_limits limits = { (size_t)proxy->options.max_response_head,
+				      0, HTTP_MAX_FIELDS };
 	struct http_head *head = conn->http.partial;
 
+	assert(conn->state == CONN_REQUEST);
+	if (relay_head_left(&conn->down) >= RELAY_BLOCK)
+		return RESPONSE_FULL;
 	if (!head) {
 		relay_compact(&proxy->pool, &conn->down);
 		if (!conn->down.end)
@@ -146,7 +168,7 @@ int response_take_head(struct conn *conn)
 	}
 	switch (http_head_scan(head, conn->down.buf, conn->down.end)) {
 	case HTTP_MORE: return keep_partial(conn, head);
-	case HTTP_BAD: return -EPROTO;
+	case HTTP_BAD: return refuse_response(conn, head->why);
 	case HTTP_DONE: break;
 	}
 	if (head->status == 101)
@@ -162,27 +184,44 @@ int response_take_content(struct conn *conn)
 {
 	struct relay_pipe *down = &conn->down;
 	struct http_body *body = &conn->http.response;
-	char *from = down->buf + down->start + down->ready;
-	size_t content, len = relay_unjudged(down);
+	size_t kept, len = relay_unjudged(down);
+	char *from;
 	ssize_t n;
 
 	if (!len)
 		return 0;
-	if (conn->http.decoded)
-		n = http_body_decode(body, from, len, &content);
-	else
-		n = http_body_take(body, from, len);
+	from = down->buf + down->start + down->ready;
+	n = http_body_read(body, from, len, &kept);
 	if (n < 0)
-		return (int)n;
-	down->ready += (uint32_t)(conn->http.decoded ? content : (size_t)n);
-	if ((size_t)n < len) /* more than was announced: not trusted on */
+		return refuse_response(conn, "malformed chunked coding");
+	/* what is behind the end was not asked for: such a server is not kept */
+	if (body->state == HTTP_BODY_END && (size_t)n < len)
 		conn->http.keep_upstream = false;
-	if (conn->http.decoded)
-		down->end = down->start + down->ready;
+	if (kept < (size_t)n) {
+		memmove(from + kept, from + n, len - (size_t)n);
+		down->end -= (uint32_t)((size_t)n - kept);
+	}
+	down->ready += (uint32_t)kept;
+	if (down->start == down->end)
+		relay_drop_buf(&conn->proxy->pool, down);
 	return 0;
 }
 
-/* ---- an answer of our own ---------------------------------------------- */
+bool response_take_back(struct conn *conn)
+{
+	struct relay_pipe *down = &conn->down;
+	uint64_t begins_at = conn->http.begins_at;
+
+	if (conn->nsent > begins_at || !relay_head_left(down))
+		return false;
+	assert(begins_at - conn->nsent < relay_head_left(down));
+	/* what is left of interim responses still goes out */
+	down->head_len = down->head_sent + (uint32_t)(begins_at - conn->nsent);
+	relay_drop_buf(&conn->proxy->pool, down);
+	return true;
+}
+
+/* ---- an answer of the proxy's own --------------------------------------- */
 
 int response_answer(struct conn *conn, int status, const char *text)
 {
@@ -190,6 +229,7 @@ int response_answer(struct conn *conn, int status, const char *text)
 	struct http_answer answer = {
 		.status = status,
 		.text = text,
+		.client_minor = conn->http.minor,
 		.keep_alive = conn->http.keep_client,
 		.to_head = conn->http.to_head,
 	};
@@ -198,15 +238,15 @@ int response_answer(struct conn *conn, int status, const char *text)
 	char *buf;
 
 	relay_drop_buf(&conn->proxy->pool, down);
+	relay_trim_head(down);
 	buf = relay_grow_head(down, room);
 	if (buf)
 		n = http_forward_answer(&answer, buf, room);
+	assert(n != -ENOBUFS);
 	if (n < 0)
 		return (int)n;
 	down->head_len += (uint32_t)n;
-	if (conn->http.told) {
-		conn->status = status;
-		conn->wait_ms = -1;
-	}
+	conn->http.status = status;
+	conn->http.wait_ms = -1;
 	return 0;
 }

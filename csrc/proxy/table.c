@@ -1,11 +1,12 @@
 /* proxy/table - see proxy/table.h */
 #include "proxy/table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 enum {
-	NO_SLOT = UINT32_MAX, /* end of the list of free ones */
+	NO_SLOT = UINT32_MAX, /* end of the list of free slots */
 	FIRST_SLOTS = 64,
 	INDEX_MASK = (1 << INDEX_BITS) - 1,
 };
@@ -21,6 +22,7 @@ static int64_t id_of(const struct table *table, uint32_t index)
 
 void table_init(struct table *table, int number)
 {
+	assert(number >= 0 && number <= MAX_NUMBER);
 	*table = (struct table){ .first_free = NO_SLOT, .number = number };
 }
 
@@ -51,6 +53,9 @@ int64_t table_add(struct table *table, void *entry)
 			return err;
 	}
 	index = table->first_free;
+	assert(index < table->nslots && index <= INDEX_MASK);
+	assert(!table->slots[index].entry);
+	table->nused++;
 	table->first_free = table->slots[index].next_free;
 	table->slots[index].entry = entry;
 	return id_of(table, index);
@@ -70,6 +75,8 @@ void table_remove(struct table *table, int64_t id)
 	uint32_t index = id & INDEX_MASK;
 	struct slot *slot = &table->slots[index];
 
+	assert(table_find(table, id));
+	table->nused--;
 	slot->entry = NULL;
 	slot->generation =
 		(slot->generation + 1) & ((1u << GENERATION_BITS) - 1);

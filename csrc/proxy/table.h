@@ -1,9 +1,9 @@
 /*
- * proxy/table - numbers for what lives for a while (inside the proxy)
+ * proxy/table - numbers for things that live for a while (inside the proxy)
  *
- * An entry gets a number by which it is found, and which is never used again:
- * from the top its bits are the table's own number, a generation that goes up
- * each time the place is used anew, and the place.
+ * An entry gets a number by which it is found, and which is never used again.
+ * From the top, the bits of a number are the table's own number, a generation
+ * that increases each time the place is used again, and the place.
  */
 #ifndef GC_PROXY_TABLE_H
 #define GC_PROXY_TABLE_H
@@ -20,33 +20,34 @@ enum {
 struct slot {
 	void *entry; /* NULL: free */
 	uint32_t generation;
-	uint32_t next_free; /* index, of a free one */
+	uint32_t next_free; /* index; of a free slot */
 };
 
 struct table {
 	struct slot *slots;
 	uint32_t nslots, first_free;
-	int number; /* of the table, up to MAX_NUMBER */
+	uint32_t nused; /* entries in it */
+	int number;	/* of the table, up to MAX_NUMBER */
 };
 
 void table_init(struct table *table, int number);
 
-/* Puts in an entry, which stays the caller's; its number, or -ENOMEM. */
+/* Adds an entry, which stays the caller's. Returns its number, or -ENOMEM. */
 int64_t table_add(struct table *table, void *entry);
 
-/* The entry of this number; NULL: there is none, or none any more. */
+/* The entry of this number; NULL: it was removed, or never was. */
 void *table_find(const struct table *table, int64_t id);
 
-/* Takes out the entry of this number, which is in it. */
+/* Removes the entry of this number, which must be in the table. */
 void table_remove(struct table *table, int64_t id);
 
-/* The entry in a place below table->nslots; NULL: it is free. */
+/* The entry in a place below table->nslots; NULL: the place is free. */
 static inline void *table_at(const struct table *table, uint32_t index)
 {
 	return table->slots[index].entry;
 }
 
-/* Empties it; the entries are left alone. */
+/* Empties it; the entries themselves are not touched. */
 void table_free(struct table *table);
 
 #endif

@@ -1,6 +1,7 @@
 /* proxy/upstream - see proxy/upstream.h */
 #include "proxy/upstream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -9,8 +10,8 @@
 
 /*
  * Opens a socket and begins to connect. *done: the connection is made. On one
- * host it mostly is when connect() returns, whatever that says; to know so
- * saves a turn of the loop.
+ * host it mostly is when connect() returns, even with EINPROGRESS; noticing
+ * that saves a turn of the loop.
  */
 static int begin_connect(const struct address *address, bool *done)
 {
@@ -32,20 +33,16 @@ static int begin_connect(const struct address *address, bool *done)
 	return fd;
 }
 
-static void add(struct upstreams *all, struct upstream *upstream)
+void upstreams_init(struct upstreams *all, struct loop *loop,
+		    void (*released)(struct upstreams *all))
 {
-	upstream->all = all;
-	upstream->link = &all->first;
-	upstream->next = all->first;
-	if (upstream->next)
-		upstream->next->link = &upstream->next;
-	all->first = upstream;
-	all->nopen++;
+	*all = (struct upstreams){ .loop = loop, .released = released };
+	LIST_INIT(&all->list);
 }
 
 int upstream_open(struct upstreams *all, const struct address *address,
 		  void (*ready)(struct loop_source *, uint32_t),
-		  struct upstream **made)
+		  struct upstream **opened)
 {
 	struct upstream *upstream = calloc(1, sizeof *upstream);
 	bool done = false;
@@ -62,8 +59,10 @@ int upstream_open(struct upstreams *all, const struct address *address,
 	if (err)
 		goto fail;
 	upstream->connected = done;
-	add(all, upstream);
-	*made = upstream;
+	upstream->all = all;
+	LIST_INSERT_HEAD(&all->list, upstream, link);
+	all->nopen++;
+	*opened = upstream;
 	return done;
 fail:
 	if (fd >= 0)
@@ -72,11 +71,12 @@ fail:
 	return err;
 }
 
-int upstream_finish(struct upstream *upstream)
+int upstream_result(struct upstream *upstream)
 {
 	socklen_t len = sizeof(int);
 	int error = 0;
 
+	assert(!upstream->connected && upstream->owner);
 	if (getsockopt(upstream->source.fd, SOL_SOCKET, SO_ERROR, &error,
 		       &len) < 0)
 		error = errno;
@@ -90,15 +90,15 @@ static void source_closed(struct loop_source *source)
 		container_of(source, struct upstream, source);
 	struct upstreams *all = upstream->all;
 
-	*upstream->link = upstream->next;
-	if (upstream->next)
-		upstream->next->link = upstream->link;
+	assert(!upstream->owner);
+	LIST_REMOVE(upstream, link);
 	free(upstream);
-	all->gone(all);
+	all->released(all);
 }
 
 void upstream_close(struct upstream *upstream)
 {
+	assert(upstream->source.fd >= 0 && upstream->all->nopen > 0);
 	upstream->owner = NULL;
 	upstream->all->nopen--;
 	loop_close(&upstream->source, source_closed);
@@ -108,8 +108,8 @@ void upstreams_forget(struct upstreams *all)
 {
 	struct upstream *upstream;
 
-	while ((upstream = all->first)) {
-		all->first = upstream->next;
+	while ((upstream = LIST_FIRST(&all->list))) {
+		LIST_REMOVE(upstream, link);
 		free(upstream);
 	}
 	all->nopen = 0;

@@ -2,10 +2,12 @@
  * gridcentric.spec_http - the http_* modules of C, for specs only
  *
  *	http.head(kind, text [, limits [, cookie]]) -> table
- *	http.body(framing, text [, length [, max]]) -> taken, content, ended
+ *	http.body(framing, text [, length [, max [, how]]]) -> bytes read, bytes
+ *					passed on, whether the body has ended;
+ *					how: "decode", "padded", "raw"
  *	http.request(text, client [, cookie]) -> the head that goes onward
  *	http.response(kind, text, how) -> the head that goes back
- *	http.answer(status, text, keep_alive, to_head) -> message
+ *	http.answer(status, text, keep_alive, to_head [, minor]) -> message
  *
  * kind: "request", "response", "response-to-head".
  */
@@ -23,6 +25,8 @@ static const char *const kinds[] = { "request", "response", "response-to-head",
 				     NULL };
 static const char *const framings[] = { "none", "length", "chunked",
 					"until close", NULL };
+/* Flags of http_body, by what the third argument of body() calls them. */
+static const char *const formats[] = { "raw", "decode", "padded", NULL };
 static const char *const results[] = { "more", "done", "bad" };
 
 static lua_Integer option(lua_State *L, int table, const char *name,
@@ -142,7 +146,8 @@ static int head(lua_State *L)
 static int body(lua_State *L)
 {
 	int framing = luaL_checkoption(L, 1, NULL, framings);
-	size_t len, content_len;
+	unsigned flags = (unsigned)luaL_checkoption(L, 5, "decode", formats);
+	size_t len, kept;
 	const char *text = luaL_checklstring(L, 2, &len);
 	lua_Integer length = luaL_optinteger(L, 3, 0);
 	lua_Integer max = luaL_optinteger(L, 4, 0);
@@ -151,15 +156,15 @@ static int body(lua_State *L)
 	ssize_t n;
 
 	memcpy(copy, text, len);
-	http_body_init(&b, (enum http_framing)framing, length, max);
-	n = http_body_decode(&b, copy, len, &content_len);
+	http_body_init(&b, (enum http_framing)framing, length, max, flags);
+	n = http_body_read(&b, copy, len, &kept);
 	if (n < 0) {
 		lua_pushnil(L);
 		lua_pushstring(L, err_name((int)n));
 		return 2;
 	}
 	lua_pushinteger(L, n);
-	lua_pushlstring(L, copy, content_len);
+	lua_pushlstring(L, copy, kept);
 	lua_pushboolean(L, b.state == HTTP_BODY_END);
 	return 3;
 }
@@ -178,11 +183,11 @@ static int request(lua_State *L)
 {
 	const struct http_head *h = scan(L, HTTP_REQUEST, 1, &wide);
 	struct http_onward how = { .client = luaL_checkstring(L, 2) };
-	char buf[32768];
+	size_t room = http_forward_room(h);
+	char *buf = lua_newuserdatauv(L, room, 0);
 
 	how.cookie.at = luaL_optlstring(L, 3, NULL, &how.cookie.len);
-	return push_written(L, buf,
-			    http_forward_request(h, &how, buf, sizeof buf));
+	return push_written(L, buf, http_forward_request(h, &how, buf, room));
 }
 
 static int response(lua_State *L)
@@ -209,6 +214,7 @@ static int answer(lua_State *L)
 		.text = luaL_checkstring(L, 2),
 		.keep_alive = lua_toboolean(L, 3),
 		.to_head = lua_toboolean(L, 4),
+		.client_minor = (int)luaL_optinteger(L, 5, 1),
 	};
 	char buf[1024];
 

@@ -251,7 +251,7 @@ describe("controller", function()
 			local users = arrive(2)
 			clock.advance(0.01)
 			users[1]:fail(false)
-			users[2]:fail(false, true)
+			users[2]:fail(false, "ETIMEDOUT")
 			assert.equal(502, users[1].refused)
 			assert.equal(504, users[2].refused)
 		end)
@@ -688,7 +688,7 @@ describe("controller", function()
 		assert.equal("1 2", places(users))
 		for _ = 1, 3 do
 			users[1]:request()
-			if users[1].at then users[1]:fail(false, true) end
+			if users[1].at then users[1]:fail(false, "ETIMEDOUT") end
 		end
 		local report = service:report()
 		assert.equal("ejected", report.clones[1].state)

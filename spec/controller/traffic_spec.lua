@@ -8,12 +8,12 @@ local traffic = require "gridcentric.controller.traffic"
 
 -- Whose connections are; what becomes of them when clones come and go is in controller_spec.lua.
 describe("traffic", function()
-	local clock, proxy, clones, all, arrivals, outcomes, vacant
+	local clock, proxy, clones, all, arrivals, outcomes, bad_answers, vacant
 
 	-- With two clones, and round_robin between them.
 	local function start(given)
 		given.app, given.route = { script = "server.lua" }, given.route or "round_robin"
-		outcomes, vacant = {}, {}
+		outcomes, bad_answers, vacant = {}, {}, {}
 		clock, proxy, clones, arrivals = fake_clock.new(), fake_proxy.new(), pool.new(), 0
 		local keys = 0
 		local p = assert(policy.check(given))
@@ -31,6 +31,9 @@ describe("traffic", function()
 			on_arrival = function() arrivals = arrivals + 1 end,
 			on_outcome = function(clone, failure, status)
 				table.insert(outcomes, clone.vmid .. " " .. (failure or status or "over"))
+			end,
+			on_bad_answer = function(clone, detail)
+				table.insert(bad_answers, clone.vmid .. " " .. detail)
 			end,
 			on_vacant = function(clone) table.insert(vacant, clone.vmid) end,
 			on_empty = function() end,
@@ -248,6 +251,30 @@ describe("traffic", function()
 		user:fail(false)
 		user:done(502)
 		assert.same({ "1 204", "1 ECONNREFUSED", "2 500", "2 ECONNREFUSED" }, outcomes)
+	end)
+
+	it("counts an answer that was cut short as an error of its clone", function()
+		start {}
+		local user = proxy:client()
+		user:request()
+		user:done(200, 1, "ECONNRESET")
+		user:request()
+		user:done(200, 1, "EPROTO", "malformed chunked coding")
+		assert.same({ "1 ECONNRESET", "1 malformed chunked coding" }, outcomes)
+		assert.same({ "1 malformed chunked coding" }, bad_answers)
+		assert.equal(2, all.requests.classes["5xx"])
+		assert.equal(0, all.requests.classes["2xx"])
+	end)
+
+	it("names what was wrong with an answer", function()
+		start {}
+		local user = proxy:client()
+		user:request()
+		user:fail(false, "EPROTO", "several Content-Length fields")
+		assert.same({ 502, "malformed answer from the clone: several Content-Length fields" },
+			{ user.refused, user.refused_text })
+		assert.same({ "1 several Content-Length fields" }, outcomes)
+		assert.same({ "1 several Content-Length fields" }, bad_answers)
 	end)
 
 	it("tells it of connections in tcp mode, when they are over", function()

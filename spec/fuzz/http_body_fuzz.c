@@ -1,9 +1,11 @@
 /*
- * Fuzzes http_body. The first byte chooses framing and limit, the rest is
- * what follows the head. Beyond not crashing:
+ * Fuzzes http_body. The first byte chooses framing, limit and flags, the rest
+ * is what follows the head. Beyond not crashing:
  *  - byte by byte the result is the same as at once;
- *  - decoding takes the same bytes, and gives what a plain decoder written
- *    down in another way gives.
+ *  - without padding, what is passed on is what came, except for trailers, and
+ *    it is read again as the same body, without a further change;
+ *  - decoding reads the same bytes, and yields what a plain decoder written
+ *    in another way yields.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -13,28 +15,75 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void begin(struct http_body *body, uint8_t choice)
+/* The result of reading a text. */
+struct reading {
+	struct http_body body;
+	ssize_t n;   /* of the last call that failed, or all bytes read */
+	size_t kept; /* bytes passed on, at the start of buf */
+	char *buf;
+};
+
+static void begin(struct reading *r, uint8_t choice, unsigned flags,
+		  const void *text, size_t size)
 {
-	http_body_init(body, (enum http_framing)(choice % 4), choice / 8,
-		       choice & 4 ? 16 : 0);
+	if (choice & 128)
+		flags |= HTTP_BODY_PADDED;
+	http_body_init(&r->body, (enum http_framing)(choice % 4),
+		       choice / 8 % 16, choice & 4 ? 16 : 0, flags);
+	r->kept = 0;
+	r->buf = malloc(size + 1);
+	assert(r->buf);
+	memcpy(r->buf, text, size);
+	r->buf[size] = '\0';
 }
 
-static void check_by_bytes(const struct http_body *whole, ssize_t taken,
-			   uint8_t choice, const char *buf, size_t size)
+static struct reading read_at_once(uint8_t choice, unsigned flags,
+				   const void *text, size_t size)
 {
-	struct http_body body;
-	ssize_t n = 0, sum = 0;
-	size_t i;
+	struct reading r;
 
-	begin(&body, choice);
-	for (i = 0; i < size && n >= 0; i++) {
-		n = http_body_take(&body, buf + i, 1);
-		if (n >= 0)
-			sum += n;
+	begin(&r, choice, flags, text, size);
+	r.n = http_body_read(&r.body, r.buf, size, &r.kept);
+	return r;
+}
+
+/* One byte more for each call; those that were not read are offered again. */
+static struct reading read_by_bytes(uint8_t choice, unsigned flags,
+				    const void *text, size_t size)
+{
+	char *rest = malloc(size + 1);
+	size_t len = 0, kept, i;
+	struct reading r;
+	ssize_t n = 0;
+
+	assert(rest);
+	begin(&r, choice, flags, text, size);
+	r.n = 0;
+	for (i = 0; i < size && n >= 0 && r.body.state != HTTP_BODY_END; i++) {
+		rest[len++] = ((const char *)text)[i];
+		n = http_body_read(&r.body, rest, len, &kept);
+		if (n < 0)
+			break;
+		memcpy(r.buf + r.kept, rest, kept);
+		r.kept += kept;
+		r.n += n;
+		len -= (size_t)n;
+		memmove(rest, rest + n, len);
 	}
-	assert(taken < 0 ? n == taken : sum == taken);
-	assert(body.state == whole->state || taken < 0);
-	assert(body.content == whole->content || taken < 0);
+	if (n < 0)
+		r.n = n;
+	free(rest);
+	return r;
+}
+
+static void check_same(const struct reading *a, const struct reading *b)
+{
+	assert(a->n == b->n);
+	if (a->n < 0)
+		return;
+	assert(a->body.state == b->body.state);
+	assert(a->body.content == b->body.content);
+	assert(a->kept == b->kept && !memcmp(a->buf, b->buf, a->kept));
 }
 
 /*
@@ -57,47 +106,46 @@ static size_t decode_plainly(const char *text, char *into)
 	return len;
 }
 
-static void check_decode(const struct http_body *whole, ssize_t taken,
-			 uint8_t choice, char *buf, size_t size)
+static void check_decoded(const struct reading *raw,
+			  const struct reading *decoded, uint8_t choice)
 {
-	char *plain = calloc(2, size + 1), *expected = plain + size + 1;
-	struct http_body body;
-	size_t len;
+	char *expected = malloc(raw->kept + 1);
 
-	assert(plain);
-	memcpy(plain, buf, size);
-	begin(&body, choice);
-	assert(http_body_decode(&body, buf, size, &len) == taken);
-	if (taken >= 0) {
-		assert((int64_t)len == whole->content);
-		if (choice % 4 != HTTP_CHUNKED)
-			assert(!memcmp(buf, plain, len));
-		else if (whole->state == HTTP_BODY_END)
-			assert(decode_plainly(plain, expected) == len &&
-			       !memcmp(expected, buf, len));
+	assert(expected && decoded->n == raw->n);
+	if (raw->n >= 0)
+		assert((int64_t)decoded->kept == raw->body.content);
+	if (raw->n >= 0 && choice % 4 == HTTP_CHUNKED &&
+	    raw->body.state == HTTP_BODY_END) {
+		raw->buf[raw->kept] = '\0';
+		assert(decode_plainly(raw->buf, expected) == decoded->kept);
+		assert(!memcmp(expected, decoded->buf, decoded->kept));
 	}
-	free(plain);
+	free(expected);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct http_body body;
-	ssize_t taken;
-	char *buf;
+	struct reading raw, bytes, decoded, again;
+	uint8_t choice;
 
 	if (size-- < 2)
 		return 0;
-	buf = malloc(size);
-	assert(buf);
-	memcpy(buf, data + 1, size);
-	begin(&body, data[0]);
-	taken = http_body_take(&body, buf, size);
-	assert(taken <= (ssize_t)size);
-	assert(taken < 0 || taken == (ssize_t)size ||
-	       body.state == HTTP_BODY_END);
-	assert(taken < 0 || !body.max || body.content <= body.max);
-	check_by_bytes(&body, taken, data[0], buf, size);
-	check_decode(&body, taken, data[0], buf, size);
-	free(buf);
+	choice = *data++;
+	raw = read_at_once(choice, 0, data, size);
+	assert(raw.n <= (ssize_t)size);
+	assert(raw.n < 0 || !raw.body.max || raw.body.content <= raw.body.max);
+	bytes = read_by_bytes(choice, 0, data, size);
+	check_same(&raw, &bytes);
+	decoded = read_at_once(choice, HTTP_BODY_DECODE, data, size);
+	check_decoded(&raw, &decoded, choice);
+	if (raw.n >= 0) {
+		again = read_at_once(choice, 0, raw.buf, raw.kept);
+		assert(again.n == (ssize_t)raw.kept && again.kept == raw.kept);
+		assert(again.body.state == raw.body.state);
+		free(again.buf);
+	}
+	free(raw.buf);
+	free(bytes.buf);
+	free(decoded.buf);
 	return 0;
 }

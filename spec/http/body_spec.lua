@@ -12,7 +12,7 @@ local refused = {
 	{ "a negative size", "-1\r\nx\r\n" },
 	{ "a size with 0x", "0x1\r\nx\r\n" },
 	{ "a blank before the size", " 1\r\nx\r\n" },
-	{ "a blank behind the size", "1 \r\nx\r\n" },
+	{ "a blank behind the size of a request", "1 \r\nx\r\n" },
 	{ "a size that is no number", "g\r\nx\r\n" },
 	{ "a size that overflows", "10000000000000000\r\nx\r\n" },
 	{ "a size of many zeros", ("0"):rep(16) .. "\r\n\r\n" },
@@ -21,6 +21,7 @@ local refused = {
 	{ "a LF in an extension", "1;a\nb\r\nx\r\n" },
 	{ "an extension that is too long", "1;" .. ("a"):rep(257) .. "\r\nx\r\n" },
 	{ "a trailer without colon", "0\r\nA\r\n\r\n" },
+	{ "an endless trailer", "0\r\nA: " .. ("b"):rep(4096) },
 	{ "a trailer without name", "0\r\n: 1\r\n\r\n" },
 	{ "a folded trailer", "0\r\nA: 1\r\n 2\r\n\r\n" },
 	{ "a blank before the colon of a trailer", "0\r\nA : 1\r\n\r\n" },
@@ -47,7 +48,7 @@ describe("http_body", function()
 		assert.same({ 5, "hello", false }, { http.body("length", "hello", 6) })
 	end)
 
-	it("takes everything until close", function()
+	it("reads everything until close", function()
 		assert.same({ 5, "hello", false }, { http.body("until close", "hello") })
 	end)
 
@@ -56,21 +57,69 @@ describe("http_body", function()
 		assert.same({ #text, "hello, 12345 more", true }, { http.body("chunked", text .. "GET /") })
 	end)
 
-	it("takes trailers to the body", function()
+	it("counts trailers as part of the body", function()
 		local text = "0;last\r\nA: 1\r\nB:\r\n\r\n"
 		assert.same({ #text, "", true }, { http.body("chunked", text .. "\r\n") })
 	end)
 
-	it("is not at the end before the last byte", function()
+	it("does not end before the last byte", function()
 		local text = "a\r\n0123456789\r\n0\r\nA: 1\r\n\r\n"
 		for len = 0, #text - 1 do
-			local taken, _, ended = http.body("chunked", text:sub(1, len))
-			assert.equal(len, taken)
+			local read, _, ended = http.body("chunked", text:sub(1, len))
+			assert.is_true(read <= len)
 			assert.is_false(ended)
 		end
 	end)
 
-	it("limits the content, not its framing", function()
+	describe("in responses, which real servers pad,", function()
+		for _, size in ipairs { "5 ", "5\t \t", "5 ;ext=a", "5   ; a=b ; c" } do
+			it(("reads the size %q"):format(size), function()
+				local text = size .. "\r\nhello\r\n0 \r\n\r\n"
+				assert.same({ #text, text, true }, { http.body("chunked", text, 0, 0, "padded") })
+				assert.same({ nil, "EPROTO" }, { http.body("chunked", text) })
+			end)
+		end
+
+		it("refuses blanks before, within and without digits, and without end", function()
+			for _, size in ipairs { " 5", "5 5", " ", "5" .. (" "):rep(257), "5 x" } do
+				assert.same({ nil, "EPROTO" },
+					{ http.body("chunked", size .. "\r\nhello\r\n", 0, 0, "padded") })
+			end
+		end)
+	end)
+
+	describe("trailers", function()
+		local function raw(...)
+			local lines = table.concat({ ... }, "\r\n")
+			return http.body("chunked", "1\r\nx\r\n0\r\n" .. lines .. "\r\n\r\n", 0, 0, "raw")
+		end
+
+		it("are passed on as they came", function()
+			local text = "1\r\nx\r\n0\r\nDigest:  abc \r\ngrpc-status: 0\r\n\r\n"
+			assert.same({ #text, text, true }, { raw("Digest:  abc ", "grpc-status: 0") })
+		end)
+
+		for _, name in ipairs { "X-Forwarded-For", "x_forwarded_proto", "Host", "Content-Length",
+			"content_length", "Transfer-Encoding", "Connection", "Cookie", "Authorization",
+			"Forwarded", "X-Real-IP", "Expect" } do
+			it("named " .. name .. " are dropped", function()
+				local read, kept, ended = raw("A: 1", name .. ": 5", "B: 2")
+				assert.equal("1\r\nx\r\n0\r\nA: 1\r\nB: 2\r\n\r\n", kept)
+				assert.equal(#kept + #name + #": 5\r\n", read)
+				assert.is_true(ended)
+			end)
+		end
+
+		it("are not passed on in part", function()
+			local text = "0\r\nX-Forwarded-For: 192.0.2.1"
+			for len = 3, #text do
+				assert.same({ 3, "0\r\n", false },
+					{ http.body("chunked", text:sub(1, len), 0, 0, "raw") })
+			end
+		end)
+	end)
+
+	it("limits the content and not its framing", function()
 		local text = "3\r\nabc\r\n0\r\n\r\n"
 		assert.equal(#text, (http.body("chunked", text, 0, 3)))
 		assert.same({ nil, "EFBIG" }, { http.body("chunked", text, 0, 2) })

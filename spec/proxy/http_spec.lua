@@ -27,6 +27,15 @@ local function field(head, name)
 	return head:lower():match("\r\n" .. name:lower():gsub("%-", "%%-") .. ": ([^\r]*)")
 end
 
+-- Waits for a turn of the loop.
+local function turn(t)
+	local turns = 0
+	t.wait_until(function()
+		turns = turns + 1
+		return turns == 2
+	end)
+end
+
 -- Bytes that do not repeat soon.
 local function noise(len)
 	local parts = {}
@@ -71,7 +80,7 @@ describe("the proxy in http mode", function()
 			local c = t.http_connect { port = p.port }
 			for byte in get("/slow"):gmatch(".") do
 				c:write(byte)
-				t.wait_until(function() return true end)
+				turn(t)
 			end
 			assert.equal("/slow", c:body(c:head()))
 		end)
@@ -128,6 +137,44 @@ describe("the proxy in http mode", function()
 					assert.equal(chunks, c:read_exactly(#chunks))
 				end
 				assert.equal(1, server.accepted)
+			end)
+		end)
+
+		it("chunks whose sizes the server has padded", function()
+			local chunks = "5 ;ext=a\r\nhello\r\n1  \r\n!\r\n0 \r\n\r\n"
+			run(function(c)
+				c:write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. chunks)
+			end, function(t, p)
+				local c = t.http_connect { port = p.port }
+				c:send {}
+				c:head()
+				assert.equal(chunks, c:read_exactly(#chunks))
+				assert.equal(200, p:next("done").status)
+			end)
+		end)
+
+		it("trailers, except those by which a client could pose as another", function()
+			run(function(c, head)
+				if head:find "^POST" then
+					c:write(response(c:read_until "\r\n\r\n" .. ""))
+				else
+					name_target(c, head)
+				end
+			end, function(t, p)
+				local c = t.http_connect { port = p.port }
+				local trailers = "A: 1\r\nX-Forwarded-For: 192.0.2.1\r\nHost: b\r\n"
+					.. "Content_Length: 5\r\nB: 2\r\n\r\n"
+				local text = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+					.. "1\r\nx\r\n0\r\n" .. trailers .. get "/next"
+				-- at once, and in pieces that end anywhere
+				for _, step in ipairs { #text, 7 } do
+					for at = 1, #text, step do
+						c:write(text:sub(at, at + step - 1))
+						turn(t)
+					end
+					assert.equal("1\r\nx\r\n0\r\nA: 1\r\nB: 2\r\n\r\n", c:body(c:head()))
+					assert.equal("/next", c:body(c:head()))
+				end
 			end)
 		end)
 
@@ -237,6 +284,22 @@ describe("the proxy in http mode", function()
 			end)
 		end)
 
+		it("an upgrade that is offered in two fields", function()
+			run(function(c, head)
+				assert.equal("other, websocket", field(head, "upgrade"))
+				c:write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+					.. "Upgrade: websocket\r\n\r\n")
+				assert.equal("end", c:read_all())
+			end, function(t, p)
+				local c = t.http_connect { port = p.port }
+				c:write(get("/ws", "Connection: Upgrade\r\nUpgrade: other\r\nUpgrade: websocket\r\n"))
+				assert.equal(101, c:head().status)
+				c:write "end"
+				c:shutdown()
+				p:next "closed"
+			end)
+		end)
+
 		it("a websocket whose server speaks at once and at length", function()
 			local long = ("x"):rep(60000)
 			run(function(c)
@@ -276,6 +339,20 @@ describe("the proxy in http mode", function()
 				c:write "GET /2 HTTP/1.0\r\n\r\n"
 				assert.equal("close", c:head().headers.connection)
 				assert.equal("/2", c:read_all())
+			end)
+		end)
+
+		it("names no coding where there is no body either", function()
+			run(function(c, head)
+				local status = head:find "^HEAD" and "200 OK" or "304 Not Modified"
+				c:write("HTTP/1.1 " .. status .. "\r\nTransfer-Encoding: chunked\r\n\r\n")
+			end, function(t, p)
+				for _, method in ipairs { "HEAD", "GET" } do
+					local c = t.http_connect { port = p.port }
+					c:write(method .. " / HTTP/1.0\r\n\r\n")
+					assert.is_nil(c:head().headers["transfer-encoding"])
+					assert.equal("", c:read_all())
+				end
 			end)
 		end)
 
@@ -324,6 +401,41 @@ describe("the proxy in http mode", function()
 			end)
 		end
 
+		it("HEAD without a body, also where the head is malformed, too long or late", function()
+			run(function() end, function(t, p)
+				for text, status in pairs {
+					["HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"] = 400,
+					["\r\nHEAD / HTTP/1.1\r\nA B\r\n\r\n"] = 400,
+					["HEAD /" .. ("a"):rep(2000)] = 414,
+					["HEAD / HTTP/1.1\r\n" .. ("A: b\r\n"):rep(200)] = 431,
+					["HEAD / HTTP/1.1\r\nHost"] = 408,
+				} do
+					local c = t.http_connect { port = p.port }
+					c:write(text)
+					assert.equal(status, c:head().status)
+					assert.equal("", c:read_all())
+				end
+			end, { max_head = 1024, head_timeout_ms = 50 })
+		end)
+
+		it("clients of HTTP/1.0 with what becomes of the connection", function()
+			run(function() end, function(t, p)
+				p.to = nil
+				local c = t.http_connect { port = p.port }
+				for _ = 1, 2 do
+					c:write "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+					assert(p.proxy:refuse(p:next("request").conn, 503, "come back later"))
+					local answer = c:head()
+					assert.equal("keep-alive", answer.headers.connection)
+					assert.equal("come back later\n", c:body(answer))
+				end
+				c:write "GET / HTTP/1.0\r\n\r\n"
+				assert(p.proxy:refuse(p:next("request").conn, 502, "no"))
+				assert.equal("close", c:head().headers.connection)
+				assert.equal("no\n", c:read_all())
+			end)
+		end)
+
 		it("a bad request behind a good one, after its response", function()
 			run(name_target, function(t, p)
 				local c = t.http_connect { port = p.port }
@@ -336,6 +448,20 @@ describe("the proxy in http mode", function()
 				p:next "closed"
 				assert.equal(1, p:count "done")
 			end)
+		end)
+
+		it("a response whose head is too long with 502, by a limit of its own", function()
+			local long = ("x"):rep(700)
+			run(function(c) c:write(response("ok", "X-Long: " .. long .. "\r\n")) end, function(t, p)
+				local c = t.http_connect { port = p.port }
+				assert.equal(long, c:request({}).headers["x-long"])
+				p.proxy:configure { cookie = "sid", max_head = 512, max_response_head = 700 }
+				c:send {}
+				local event = p:next "failed"
+				assert.same({ "EPROTO", "the head is too long" }, { event.reason, event.detail })
+				p.proxy:refuse(event.conn, 502, "no")
+				assert.equal(502, c:head().status)
+			end, { max_head = 512 })
 		end)
 
 		it("a head that takes too long with 408, silence with nothing", function()
@@ -388,22 +514,40 @@ describe("the proxy in http mode", function()
 				function(c) c:close() end },
 			{ "resets instead of answering a GET", get "/", "ECONNRESET", true,
 				function(c) c:reset() end },
-			{ "closes in the middle of a head", get "/", "ECONNRESET", true, function(c)
+			{ "closes in the middle of a head", get "/", "ECONNRESET", false, function(c)
 				c:write "HTTP/1.1 200 OK\r\nContent-"
 				c:close()
 			end },
+			{ "closes in the middle of a status line", get "/", "ECONNRESET", false, function(c)
+				c:write "HTTP/1.1 2"
+				c:close()
+			end },
+			{ "resets after the first byte of an answer to DELETE", "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n",
+				"ECONNRESET", false, function(c)
+					c:write "H"
+					c:reset()
+				end },
 			{ "closes before it answers a POST",
 				"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", "ECONNRESET", false,
 				function(c) c:close() end },
 			{ "closes before it answers a POST without content",
 				"POST / HTTP/1.1\r\nHost: a\r\n\r\n", "ECONNRESET", false, function(c) c:close() end },
 			{ "answers a GET with nonsense", get "/", "EPROTO", false,
-				function(c) c:write "nonsense" end },
+				function(c) c:write "nonsense" end, "this is not HTTP" },
 			{ "answers a GET with two lengths", get "/", "EPROTO", false,
-				function(c) c:write "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n" end },
+				function(c) c:write "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n" end,
+				"several Content-Length fields" },
 			{ "switches protocols unasked", get "/", "EPROTO", false, function(c)
 				c:write "HTTP/1.1 101 Fine\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-			end },
+			end, "it switches protocols unasked" },
+			{ "begins with a malformed chunk", get "/", "EPROTO", false,
+				function(c) c:write "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n" end,
+				"malformed chunked coding" },
+			{ "begins with a malformed chunk behind an interim response", get "/", "EPROTO", false,
+				function(c)
+					c:write("HTTP/1.1 103 Early Hints\r\n\r\n"
+						.. "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")
+				end, "malformed chunked coding" },
 			{ "does not answer in time", get "/", "ETIMEDOUT", false, function() end },
 			{ "closes after an interim response", get "/", "ECONNRESET", false, function(c)
 				c:write "HTTP/1.1 103 Early Hints\r\n\r\n"
@@ -411,14 +555,18 @@ describe("the proxy in http mode", function()
 			end },
 		}
 		for _, case in ipairs(failures) do
-			local name, text, reason, repeatable, serve = table.unpack(case)
-			it("tells that it " .. name, function()
+			local name, text, reason, repeatable, serve, detail = table.unpack(case)
+			it("reports that it " .. name, function()
 				run(serve, function(t, p)
 					local c = t.http_connect { port = p.port }
 					c:write(text)
 					local event = p:next "failed"
 					assert.equal(reason, event.reason)
 					assert.equal(repeatable, event.repeatable)
+					assert.equal(detail, event.detail)
+					if not repeatable then
+						assert.equal("EINVAL", select(3, p.proxy:route(event.conn, "127.0.0.1", p.to)))
+					end
 					assert(p.proxy:refuse(event.conn, 502, "no answer"))
 					local answer = c:head()
 					assert.equal(502, answer.status)
@@ -439,9 +587,54 @@ describe("the proxy in http mode", function()
 				local body, err = c:body(answer)
 				assert.is_nil(body)
 				assert.is_string(err)
+				local done = p:next "done"
+				assert.same({ 200, "ECONNRESET" }, { done.status, done.reason })
 				p:next "closed"
-				assert.equal(0, p:count "done")
 			end)
+		end)
+
+		it("reports a malformed chunk in the middle of a response, and resets the client", function()
+			run(function(c)
+				c:write "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+				c.t.wait_until(function() return c.seen end)
+			end, function(t, p)
+				local server
+				p.to, server = p:serve(function(c)
+					c:write "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+					server = c
+				end)
+				local c = t.http_connect { port = p.port }
+				c:send {}
+				c:head()
+				assert.equal("abc", c:chunk())
+				server:write "nonsense\r\n"
+				assert.same({ nil, "ECONNRESET" }, { c:read() })
+				local done = p:next "done"
+				assert.same({ 200, "EPROTO", "malformed chunked coding" },
+					{ done.status, done.reason, done.detail })
+			end)
+		end)
+
+		it("sends a request again only where not a byte was answered", function()
+			for answered, executions in pairs { [""] = 3, ["HTTP/1.1 2"] = 1, ["\r"] = 1 } do
+				run(function(c)
+					if answered ~= "" then c:write(answered) end
+					c:close()
+				end, function(t, p, server)
+					local c = t.http_connect { port = p.port }
+					c:write "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n"
+					for i = 1, executions do
+						local event = p:next "failed"
+						if not event.repeatable or i == 3 then
+							assert(p.proxy:refuse(event.conn, 502, "no"))
+						else
+							assert(p.proxy:route(event.conn, "127.0.0.1", p.to))
+						end
+					end
+					assert.equal(502, c:head().status)
+					assert.equal(executions, server.accepted)
+				end)
+			end
 		end)
 
 		it("renews a kept connection that the server closed in silence", function()
@@ -638,6 +831,176 @@ describe("the proxy in http mode", function()
 			while got < total do got = got + #c:read() end
 			assert.equal(total, got)
 		end, nil)
+	end)
+
+	it("holds little of an endless series of interim responses", function()
+		local hint = "HTTP/1.1 103 Early Hints\r\nLink: " .. ("x"):rep(200) .. "\r\n\r\n"
+		local piece, written, total = hint:rep(400), 0, 30000000
+		run(function(c)
+			while written < total do
+				if not c:write(piece) then return end
+				written = written + #piece
+			end
+			c:write(response "done")
+		end, function(t, p)
+			local c = t.http_connect { port = p.port }
+			real_proxy.pause(c)
+			c:send {}
+			local memory = uv.resident_set_memory()
+			assert.is_true(real_proxy.settle(t, function() return written end) < total)
+			assert.is_true(uv.resident_set_memory() - memory < 4000000)
+			real_proxy.resume(c)
+			assert.equal("done", c:body(c:head()))
+		end, nil, { timeout_ms = 60000 })
+	end)
+
+	describe("response_timeout", function()
+		-- Waits for what comes of a request that the server never answers, while `disturb` is called.
+		local function is_not_renewed(serve, text, disturb)
+			run(serve, function(t, p)
+				local c = t.http_connect { port = p.port }
+				c:write(text)
+				p:next "request"
+				local event
+				t.go(function() event = p:next "failed" end)
+				t.wait_until(function()
+					if not event and disturb then disturb(c) end
+					return event
+				end)
+				assert.equal("ETIMEDOUT", event.reason)
+			end, { response_timeout_ms = 200, stall_timeout_ms = 100000 })
+		end
+
+		it("is not renewed by bytes of the client", function()
+			is_not_renewed(function() end, get "/", function(c) c.stream:write "x" end)
+		end)
+
+		it("is not renewed by interim responses", function()
+			is_not_renewed(function(c)
+				while not c.ended and not c.stream:is_closing() do
+					c.stream:write "HTTP/1.1 102 Processing\r\n\r\n"
+					turn(c.t)
+				end
+			end, get "/")
+		end)
+
+		it("begins when the request has been sent", function()
+			run(function(c, head)
+				c:write(response(c:read_exactly(tonumber(field(head, "content-length")))))
+			end, function(t, p)
+				local c = t.http_connect { port = p.port }
+				c:write "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+				local began = uv.now()
+				t.wait_until(function() return uv.now() - began > 300 end)
+				c:write "0123456789"
+				assert.equal("0123456789", c:body(c:head()))
+			end, { response_timeout_ms = 100 })
+		end)
+	end)
+
+	describe("drain", function()
+		it("announces the end of each connection on its response", function()
+			run(name_target, function(t, p)
+				local busy, idle = t.http_connect { port = p.port }, t.http_connect { port = p.port }
+				idle:request { path = "/1" }
+				assert.is_nil(idle:request({ path = "/2" }).headers.connection)
+				local server = p.to
+				p.to = nil
+				for _ = 1, 2 do p:next "request" end
+				busy:send { path = "/busy" }
+				local conn = p:next("request").conn
+				p.proxy:drain()
+				p.proxy:route(conn, "127.0.0.1", server)
+				local answer = busy:head()
+				assert.equal("close", answer.headers.connection)
+				assert.equal("/busy", busy:body(answer))
+				assert.equal("", busy:read_all())
+				p.to = server
+				answer = idle:request { path = "/last" }
+				assert.same({ "/last", "close" }, { answer.body, answer.headers.connection })
+				assert.equal("", idle:read_all())
+				t.wait_until(function() return p:count "closed" == 2 end)
+			end)
+		end)
+
+		it("closes connections that stay idle", function()
+			run(name_target, function(t, p)
+				local used, unused = t.http_connect { port = p.port }, t.http_connect { port = p.port }
+				used:request {}
+				t.wait_until(function() return p.proxy:counts().connections == 2 end)
+				p.proxy:drain()
+				assert.equal("", used:read_all())
+				assert.equal("", unused:read_all())
+			end)
+		end)
+
+		it("announces it on answers of the proxy's own", function()
+			run(name_target, function(t, p)
+				p.to = nil
+				local c = t.http_connect { port = p.port }
+				c:send {}
+				local conn = p:next("request").conn
+				p.proxy:drain()
+				assert(p.proxy:refuse(conn, 503, "no"))
+				assert.equal("close", c:head().headers.connection)
+				assert.equal("no\n", c:read_all())
+			end)
+		end)
+
+		it("serves clients whose connections were made before the listener closed", function()
+			run(name_target, function(t, p)
+				local clients = {}
+				for i = 1, 20 do
+					local stream = uv.new_tcp()
+					assert(stream:connect("127.0.0.1", p.port, function(err) assert(not err, err) end))
+					clients[i] = stream
+				end
+				-- made in the kernel, and not accepted: no turn of the loop was taken since
+				p.proxy:stop_listening()
+				p.proxy:drain()
+				for i, stream in ipairs(clients) do
+					local c = t.wrap(stream)
+					c:write(get("/" .. i))
+					assert.matches("\r\nConnection: close\r\n.*/" .. i .. "$", c:read_all())
+				end
+			end)
+		end)
+	end)
+
+	describe("a slow reader", function()
+		-- Curl reads a response at a limited rate; its exit status and what it has got.
+		local function fetch(t, p, rate)
+			local file = t.tmpdir() .. "/body"
+			local curl = t.spawn { "curl", "-sS", "--limit-rate", rate, "-o", file,
+				"http://127.0.0.1:" .. p.port .. "/", foreign = true }
+			local status = curl:wait(60000)
+			return status, uv.fs_stat(file).size, curl.stderr
+		end
+
+		for name, head in pairs {
+			["whose response ends with the connection"] = "HTTP/1.1 200 OK\r\n\r\n",
+			["whose response has a length"] = "HTTP/1.1 200 OK\r\nContent-Length: 1500000\r\n\r\n",
+			["who is sent the end of the connection"] =
+				"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1500000\r\n\r\n",
+		} do
+			it(name .. " gets everything, however short the timeouts", function()
+				run(function(c)
+					c:write(head .. noise(1500000))
+					c:close()
+				end, function(t, p)
+					assert.same({ 0, 1500000, "" }, { fetch(t, p, "300k") })
+				end, { stall_timeout_ms = 1000, idle_timeout_ms = 1000 }, { timeout_ms = 60000 })
+			end)
+		end
+
+		it("is disconnected when it reads nothing at all", function()
+			run(function(c) c:write(response(noise(30000000))) end, function(t, p)
+				local c = t.http_connect { port = p.port }
+				real_proxy.pause(c)
+				c:send {}
+				p:next "closed"
+			end, { stall_timeout_ms = 300 })
+		end)
 	end)
 
 	it("serves many clients at once, each its own", function()

@@ -1,10 +1,10 @@
--- Lua's side of the proxy, on a core that is none; the core's own is in the other proxy specs.
+-- Lua's side of the proxy, with a fake core. The other proxy specs are about the core's side.
 
 describe("gridcentric.proxy", function()
 	local handlers, handle, calls, given, errors, proxy
 	local stubbed = { "gridcentric.core", "gridcentric.platform.async", "gridcentric.proxy" }
 
-	-- Records the calls of its methods; what `fails` says, fails.
+	-- Records the calls of its methods. Those that `fails` names fail with that error.
 	local function new_handle(fails)
 		local function method(name)
 			return function(_, ...)
@@ -44,7 +44,7 @@ describe("gridcentric.proxy", function()
 		for _, name in ipairs(stubbed) do package.loaded[name] = nil end
 	end)
 
-	it("gives the core a policy's limits in its own units", function()
+	it("gives the core the policy's limits, in the core's units", function()
 		local p = assert(open {
 			mode = "http", sticky = "cookie",
 			limits = { sessions = 9, connections = 5, head = 4096, body = 0, idle_timeout = 1.5 },
@@ -57,7 +57,7 @@ describe("gridcentric.proxy", function()
 		assert.same({ "listen", "127.0.0.1", 8080 }, calls[1])
 	end)
 
-	it("has no cookie where none tells users", function()
+	it("has no cookie where users are not recognised by one", function()
 		open { mode = "tcp", sticky = false }
 		assert.same({ mode = "tcp" }, given)
 	end)
@@ -74,7 +74,7 @@ describe("gridcentric.proxy", function()
 		assert.same("close", calls[#calls][1])
 	end)
 
-	it("tells its handler what comes", function()
+	it("passes events to its handler", function()
 		local told = {}
 		local handler = setmetatable({}, { __index = function(_, name)
 			return function(_, ...) told[#told + 1] = { name, ... } end
@@ -83,16 +83,20 @@ describe("gridcentric.proxy", function()
 		handlers.proxy_conn("proxy_conn", 1, "192.0.2.1", 999)
 		handlers.proxy_request("proxy_request", 2, "192.0.2.1", "GET", "/", "host", "key")
 		handlers.proxy_failed("proxy_failed", 3, "ECONNREFUSED", true)
-		handlers.proxy_failed("proxy_failed", 3, "ETIMEDOUT", false)
+		handlers.proxy_failed("proxy_failed", 3, "EPROTO", false, "several Content-Length fields")
 		handlers.proxy_done("proxy_done", 4, 200, 3)
+		handlers.proxy_done("proxy_done", 4, 503, -1)
+		handlers.proxy_done("proxy_done", 4, 200, 3, "ECONNRESET")
 		handlers.proxy_closed("proxy_closed", 5, 10, 20)
 		assert.same({
 			{ "on_connection", 1, "192.0.2.1" },
 			{ "on_request", 2, "192.0.2.1",
 				{ method = "GET", target = "/", host = "host", cookie = "key" } },
-			{ "on_failure", 3, "ECONNREFUSED", true, false },
-			{ "on_failure", 3, "ETIMEDOUT", false, true },
+			{ "on_failure", 3, "ECONNREFUSED", true },
+			{ "on_failure", 3, "EPROTO", false, "several Content-Length fields" },
 			{ "on_done", 4, 200, 3 },
+			{ "on_done", 4, 503 },
+			{ "on_done", 4, 200, 3, "ECONNRESET" },
 			{ "on_close", 5 },
 		}, told)
 	end)
@@ -104,7 +108,7 @@ describe("gridcentric.proxy", function()
 		assert.same({ "drop", 4 }, calls[#calls])
 	end)
 
-	it("asks for the field that the route looks at, and hands it on", function()
+	it("asks for the field that the route looks at, and passes it on", function()
 		local p = assert(open { mode = "http", route = { header = "X-Tenant" } })
 		assert.equal("X-Tenant", given.field)
 		local seen
@@ -113,7 +117,7 @@ describe("gridcentric.proxy", function()
 		assert.equal("blue", seen)
 	end)
 
-	it("goes by another policy's limits", function()
+	it("uses another policy's limits", function()
 		local p = assert(open { mode = "http", sticky = "cookie", limits = { head = 4096 } })
 		p:use { mode = "http", sticky = "cookie", limits = { head = 1024 }, route = {} }
 		assert.same({ "configure",
@@ -129,7 +133,7 @@ describe("gridcentric.proxy", function()
 		assert.same({ "route", 7, "127.64.0.1", 80 }, calls[#calls])
 	end)
 
-	it("tells of what fails, unless the connection is over", function()
+	it("reports what fails, unless the connection is over", function()
 		local p = assert(open({ mode = "http" }, { route = "EINVAL", refuse = "ENOENT" }))
 		p:route(7, "127.64.0.1", 80)
 		p:refuse(7, 503, "no")

@@ -2,14 +2,14 @@ local uv = require "luv"
 local real_proxy = require "spec.support.real_proxy"
 
 -- Runs body(t, p, server) with a proxy that sends everything to one server.
-local function run(serve, body, options)
+local function run(serve, body, options, run_options)
 	options = options or {}
 	options.mode = "tcp"
 	real_proxy.run(options, function(t, p)
 		local server
 		p.to, server = p:listen(serve)
 		body(t, p, server)
-	end)
+	end, run_options)
 end
 
 local function echo(c)
@@ -192,6 +192,104 @@ describe("the proxy in tcp mode", function()
 			assert.equal("bye", c:read_all())
 			p:next "closed"
 		end, { stall_timeout_ms = 50 })
+	end)
+
+	describe("after a clean end", function()
+		-- Curl reads what a server sends before it closes, at a limited rate.
+		local function fetch(t, p, rate, total)
+			local curl = t.spawn { "curl", "-sS", "--http0.9", "--limit-rate", rate, "-o",
+				t.tmpdir() .. "/all", "-w", "%{size_download}", "http://127.0.0.1:" .. p.port .. "/",
+				foreign = true }
+			assert.equal(0, curl:wait(400000), curl.stderr)
+			assert.equal(tostring(total), curl.stdout)
+		end
+
+		it("lets a slow client read everything, however short the timeout", function()
+			local total = 1500000
+			run(function(c)
+				c:read_until "\r\n\r\n"
+				c:write(("x"):rep(total))
+			end, function(t, p) fetch(t, p, "300k", total) end, { stall_timeout_ms = 1000 },
+				{ timeout_ms = 60000 })
+		end)
+
+		it("lets a client read at 30 kB/s", function()
+			local total = 400000
+			run(function(c)
+				c:read_until "\r\n\r\n"
+				c:write(("x"):rep(total))
+			end, function(t, p) fetch(t, p, "30k", total) end, { stall_timeout_ms = 4000 },
+				{ timeout_ms = 100000 })
+		end)
+
+		it("lets a slow server read what a client sent before it closed", function()
+			local total, got, server = 6000000, 0, nil
+			run(function(c)
+				real_proxy.pause(c)
+				server = c
+				c.t.suspend("the test", nil, function(wake) c.go_on = wake end)
+				real_proxy.resume(c)
+				while true do
+					local data = c:read()
+					if not data then break end
+					got = got + #data
+				end
+			end, function(t, p)
+				local c = t.connect { port = p.port }
+				c.stream:write(("x"):rep(total))
+				t.wait_until(function() return server end)
+				t.suspend("the client's end", nil, function(wake) c.stream:shutdown(wake) end)
+				c:close()
+				server.go_on()
+				t.wait_until(function() return got == total end, nil, "all bytes at the server")
+				assert.is_nil(server.err)
+			end, { stall_timeout_ms = 2000 })
+		end)
+
+		it("delivers what a server sent, although it refuses what the client sends", function()
+			local total, closed = 100000, false
+			run(function(c)
+				c:write(("x"):rep(total))
+				c:close() -- what comes from now on is answered with a reset
+				closed = true
+			end, function(t, p)
+				local c = t.connect { port = p.port }
+				real_proxy.pause(c)
+				t.wait_until(function() return closed end)
+				for _ = 1, 3 do
+					c.stream:write "y"
+					real_proxy.settle(t, function() return closed end)
+				end
+				real_proxy.resume(c)
+				assert.equal(total, #assert(c:read_all()))
+			end)
+		end)
+
+		it("delivers what a client sent, although it refuses what the server sends", function()
+			local total, server = 1000000, nil
+			run(function(c)
+				real_proxy.pause(c)
+				server = c
+				c.t.suspend("the test", nil, function(wake) c.go_on = wake end)
+				for _ = 1, 3 do
+					c.stream:write "y" -- the first is answered with a reset
+					real_proxy.settle(c.t, function() return c end)
+				end
+				real_proxy.resume(c)
+				c.got = #assert(c:read_all())
+			end, function(t, p)
+				local c = t.connect { port = p.port }
+				t.suspend("the client's end", nil, function(wake)
+					c.stream:write(("x"):rep(total))
+					c.stream:shutdown(wake)
+				end)
+				real_proxy.settle(t, function() return c end)
+				c:close()
+				server.go_on()
+				t.wait_until(function() return server.got end, nil, "all bytes at the server")
+				assert.equal(total, server.got)
+			end)
+		end)
 	end)
 
 	it("is calm while a slow reader keeps it from reading to the server's end", function()

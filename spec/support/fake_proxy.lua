@@ -1,13 +1,13 @@
--- A proxy without sockets: a spec says what clients do, and sees where they were sent.
+-- A proxy without sockets: a spec says what clients do, and sees where they are sent.
 --
 --	local proxy = fake_proxy.new()
 --	local user = proxy:client()             one that keeps its cookie
 --	user:request(target)                    a request on its open connection, or on a new one
 --	user.at                                 the ip that the last one went to; nil: it waits
---	user.refused, user.refused_text         status of the answer, if it was the proxy's own
+--	user.refused, user.refused_text         status and text of the proxy's own answer, if any
 --	user.ndetached                          how often its connection to a server was given up
---	user:done(status, ms)                   the response is over (200, 1)
---	user:fail(repeatable, timed_out)        the clone does not answer
+--	user:done(status, ms, code, detail)     the response is over (200, 1), or cut short by code
+--	user:fail(repeatable, code, detail)     the clone does not answer ("ECONNREFUSED")
 --	user:close()                            its connection is over
 --	user:connect()                          tcp mode
 
@@ -51,13 +51,15 @@ function Client:request(target)
 		{ method = "GET", target = target or "/", host = "localhost", cookie = self.cookie })
 end
 
-function Client:done(status, ms)
-	self.proxy.handler:on_done(self.conn, status or 200, ms or 1)
+function Client:done(status, ms, code, detail)
+	local proxy, conn = self.proxy, self.conn
+	proxy.handler:on_done(conn, status or 200, ms or 1, code, detail)
+	if proxy.draining then proxy:drop(conn) end
 end
 
-function Client:fail(repeatable, timed_out)
+function Client:fail(repeatable, code, detail)
 	self.at = nil
-	self.proxy.handler:on_failure(self.conn, "ECONNREFUSED", repeatable, timed_out or false)
+	self.proxy.handler:on_failure(self.conn, code or "ECONNREFUSED", repeatable, detail)
 end
 
 function Client:close()
@@ -81,19 +83,20 @@ function Proxy:detach(conn)
 	self.clients[conn].ndetached = (self.clients[conn].ndetached or 0) + 1
 end
 
--- A real one tells of the end later, not inside of the call.
+-- A real one reports the end later, not inside of the call.
 function Proxy:drop(conn)
 	self.dropped = self.dropped or {}
 	table.insert(self.dropped, conn)
 end
 
----Tells of the connections that were dropped.
+---Reports the end of the connections that were dropped.
 function Proxy:turn()
 	for _, conn in ipairs(self.dropped or {}) do self.clients[conn]:close() end
 	self.dropped = nil
 end
 
 function Proxy:use(policy) self.policy = policy end
+function Proxy:drain() self.draining = true end
 function Proxy:stop_listening() self.listening = false end
 function Proxy:close() self.closed = true end
 

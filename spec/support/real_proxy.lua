@@ -1,4 +1,4 @@
--- The proxy of C on the core's loop, with a record of what it told.
+-- The proxy of C on the core's loop, with a record of its events.
 --
 --	real_proxy.run({ mode = "http", ... }, function(t, p) ... end)
 --
@@ -29,9 +29,9 @@ local real_proxy = {}
 
 local names = {
 	conn = { "conn", "ip", "port" },
-	request = { "conn", "ip", "method", "target", "host", "cookie", "field" },
-	failed = { "conn", "reason", "repeatable" },
-	done = { "conn", "status", "wait_ms" },
+	request = { "conn", "ip", "method", "target", "host", "cookie", "field", "agent" },
+	failed = { "conn", "reason", "repeatable", "detail" },
+	done = { "conn", "status", "wait_ms", "reason", "detail" },
 	closed = { "conn", "received", "sent" },
 }
 

@@ -26,8 +26,7 @@ struct qmp_command;
 
 struct qmp {
 	struct loop_source source;
-	struct loop_timer timer; /* a part of the limit of the first command */
-	int parts;		 /* that are over */
+	struct loop_timer timer;
 	struct qmp_command *first, *last; /* the first one was sent */
 	int greeted;
 	char *in; /* what has come of a line */

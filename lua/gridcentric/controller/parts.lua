@@ -59,6 +59,7 @@ function parts.tie(c, o)
 		new_key = o.new_key,
 		is_key = o.is_key or function() return false end,
 		on_arrival = function() c:decide "arrival" end,
+		on_bad_answer = function(clone, detail) c:report_bad_answer(clone, detail) end,
 		on_outcome = function(...) c.rotation:on_outcome(...) end,
 		on_vacant = function(clone) c.fleet.retirement:on_vacant(clone) end,
 		on_empty = function() c:finish_if_empty() end,

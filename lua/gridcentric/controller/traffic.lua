@@ -47,6 +47,8 @@ Traffic.__index = Traffic
 ---@field new_key fun(): string makes the key of a session
 ---@field is_key fun(value: string): boolean whether new_key() has made it
 ---@field on_arrival fun() told of each new session and connection, before it is routed
+---@field on_bad_answer fun(clone: gridcentric.Clone, detail: string) called with what was wrong
+--- with an answer
 ---@field on_outcome fun(clone: gridcentric.Clone, failure: string?, status: integer?) told what
 --- became of each request (http) or connection (tcp) that was sent to a clone
 ---@field on_vacant fun(clone: gridcentric.Clone) told when one that drains has no connection more
@@ -75,6 +77,7 @@ function traffic.new(o)
 		requests = o.requests,
 		on_arrival = o.on_arrival,
 		on_outcome = o.on_outcome,
+		on_bad_answer = o.on_bad_answer,
 		on_vacant = o.on_vacant,
 		on_empty = o.on_empty,
 		open = {}, -- the proxy's number -> gridcentric.Connection
@@ -217,19 +220,28 @@ function Traffic:on_request(conn, ip, request)
 	arrive(self, look_up(self, conn, ip), request)
 end
 
----The clone could not be reached, or closed without an answer.
+-- Tells what became of the request or connection that was sent to a clone.
+local function report_outcome(self, c, failure, detail, status)
+	local clone = c.asked
+	c.asked = nil
+	if not clone then return end
+	self.on_outcome(clone, detail or failure, status)
+	if failure and detail then self.on_bad_answer(clone, detail) end
+end
+
+---The clone could not be reached, closed without an answer, or answered nonsense.
 ---@param conn integer
----@param reason string
+---@param code string the name of the error
 ---@param repeatable boolean whether the request may be sent to another clone
----@param timed_out boolean
-function Traffic:on_failure(conn, reason, repeatable, timed_out)
+---@param detail string? what was wrong with the answer
+function Traffic:on_failure(conn, code, repeatable, detail)
 	local c = self.open[conn]
 	c.tries = c.tries + 1
-	if c.asked then self.on_outcome(c.asked, reason) end
-	c.asked = nil
+	report_outcome(self, c, code, detail)
 	if not repeatable or c.tries >= MAX_TRIES then
-		return refuse(self, c, "failed", timed_out and 504 or 502,
-			"no answer from the clone: " .. reason)
+		local text = detail and "malformed answer from the clone: " .. detail
+			or "no answer from the clone: " .. code
+		return refuse(self, c, "failed", code == "ETIMEDOUT" and 504 or 502, text)
 	end
 	count(self, "retried")
 	local session, failed = c.session, c.clone
@@ -247,17 +259,16 @@ local function take_away(self, c)
 	place_connection(self, c, nil)
 end
 
----A request was answered to its end.
+---A request is over. A response that was cut short counts as 502, whatever its head said.
 ---@param conn integer
 ---@param status integer
----@param ms integer? from the request's way to a clone to the head of the response; nil: no clone
----has answered
-function Traffic:on_done(conn, status, ms)
-	self.requests:answer(self.clock.now(), status, ms)
+---@param ms integer? from the route to the head of the response; nil: no clone has answered
+---@param code string? the name of the error that cut the response short
+---@param detail string? what was wrong with the response
+function Traffic:on_done(conn, status, ms, code, detail)
+	self.requests:answer(self.clock.now(), code and 502 or status, ms)
 	local c = self.open[conn]
-	if c.asked then self.on_outcome(c.asked, nil, status) end
-	c.asked = nil
-	if self.draining then return self.proxy:drop(conn) end
+	report_outcome(self, c, code, detail, status)
 	if c.clone and not pool.is_usable(c.clone) then take_away(self, c) end
 end
 
@@ -316,6 +327,7 @@ end
 ---From now on each connection ends with the response that is under way, or the next one.
 function Traffic:drain()
 	self.draining = true
+	self.proxy:drain()
 	self:serve_held()
 end
 

@@ -89,11 +89,12 @@
 ---@field sessions? integer Sessions at a time; further users are answered 503 (100000)
 ---@field connections? integer Connections from clients at a time; further ones wait to be accepted (10000, or fewer: see below)
 ---@field head? number|string The largest head of a request; a larger one is answered 431 or 414 (16384 bytes)
+---@field response_head? number|string The largest head of a response; for a larger one 502 is answered (16384 bytes)
 ---@field body? number|string The largest content of a request; more is answered 413, and 0 means no limit (0 bytes)
 ---@field head_timeout? number|string Time from the first to the last byte of a request's head; then 408 is answered (10 seconds)
 ---@field idle_timeout? number|string Time a client's connection may stay open between two requests (75 seconds)
 ---@field connect_timeout? number|string Time to connect to a clone (3 seconds)
----@field response_timeout? number|string Time from a request to the head of its response; then 504 is answered (300 seconds)
+---@field response_timeout? number|string Time from the end of a request to the head of its response; then 504 is answered (300 seconds)
 ---@field stall_timeout? number|string Time after which a peer that neither sends nor takes a byte is disconnected (60 seconds)
 ---@field tunnel_timeout? number|string The same in tcp mode and for WebSocket; 0 means no limit (0 seconds)
 
@@ -136,32 +137,6 @@
 ---@field limits? gridcentric.LimitKeys Limits of the proxy ({})
 
 ---@alias gridcentric.RouteName "latest"|"least"|"round_robin"|"two_choices"
-
--- The sample --------------------------------------------------------------------------------------
-
----The load, as a policy sees it.
----@class gridcentric.Sample
----@field sessions integer Users with an open connection, or whose timeout has not run out (users)
----@field connections integer Open connections of clients; in http mode from their first request on (connections)
----@field held integer Connections that wait for a clone (connections)
----@field clones integer Clones that serve (clones)
----@field coming integer Clones that are planned or being made (clones)
----@field denied integer Clones that could not be made the last time that some were to be made (clones)
----@field requests number Requests per second over the last 10 seconds; 0 in tcp mode (requests per second)
----@field errors number Answers with status 500 or above per second over the last 10 seconds (errors per second)
----@field latency gridcentric.Latency
----@field cpu? number Busy share of one core, averaged over the clones that serve (% of one core)
----@field memory? number Memory that is shared with no other process, of all clones together (bytes)
----@field memory_per_clone? number The average of that over the clones (bytes)
----@field heap? number Size of the program's Lua heap (bytes)
----@field time number The time of day in seconds since 1970
----@field my table<string, number> Metrics of your own, by name
----@field measured_over table<string, number> How many clones an average was measured over: `latency`, `memory_per_clone` and `"my.NAME"`. An average times this number is the load; times `clones`, which may have grown since, it is not
-
----@class gridcentric.Latency
----@field p50 number Time until a clone began to answer, not exceeded by half of the requests of the last 30 seconds (seconds)
----@field p95 number Time until a clone began to answer, not exceeded by 95% of the requests of the last 30 seconds (seconds)
----@field p99 number Time until a clone began to answer, not exceeded by 99% of the requests of the last 30 seconds (seconds)
 
 -- Ready policies ----------------------------------------------------------------------------------
 

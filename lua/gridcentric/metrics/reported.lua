@@ -1,30 +1,30 @@
--- What domains report about themselves by gc.metric(name, value): the last value of each name.
+-- What domains tell about themselves by gc.metric(name, value): the last value of each name.
 
 local aggregate = require "gridcentric.metrics.aggregate"
 
-local reported = {}
+local told = {}
 
-local MAX_NAMES = 64 -- of one domain; the guest API has the same limit
+local MAX_NAMES = 64 -- of one domain; the guest API allows no more either
 
----@class gridcentric.Reported
+---@class gridcentric.Told
 ---@field by_vmid table<integer, table<string, number>>
-local Reported = { __name = "gridcentric.reported" }
-Reported.__index = Reported
+local Told = { __name = "gridcentric.told" }
+Told.__index = Told
 
----@return gridcentric.Reported
-function reported.new()
-	return setmetatable({ by_vmid = {}, names = {} }, Reported)
+---@return gridcentric.Told
+function told.new()
+	return setmetatable({ by_vmid = {}, names = {} }, Told)
 end
 
 local function is_full(self, vmid)
 	return (self.names[vmid] or 0) >= MAX_NAMES
 end
 
----A domain has reported a value. Anything but a name with a number is ignored.
+---A domain has told a value. What is no name or number is passed over.
 ---@param vmid integer
 ---@param name string
 ---@param value number
-function Reported:set(vmid, name, value)
+function Told:set(vmid, name, value)
 	if not name:find "^[a-z0-9_]+$" or #name > 64 then return end
 	if value ~= value or math.abs(value) == math.huge then return end
 	local values = self.by_vmid[vmid] or {}
@@ -39,23 +39,23 @@ end
 ---@param vmid integer
 ---@param name string
 ---@return number?
-function Reported:get(vmid, name)
+function Told:get(vmid, name)
 	local values = self.by_vmid[vmid]
 	return values and values[name]
 end
 
 ---A domain has ended, and its values with it.
 ---@param vmid integer
-function Reported:forget(vmid)
+function Told:forget(vmid)
 	self.by_vmid[vmid], self.names[vmid] = nil, nil
 end
 
 ---All domains have ended.
-function Reported:clear()
+function Told:clear()
 	self.by_vmid, self.names = {}, {}
 end
 
--- The values of each name. Those that begin with _ are for our own use.
+-- The values of each name. Those that begin with _ are between us and the guest API.
 local function by_name(self)
 	local lists = {}
 	for _, values in pairs(self.by_vmid) do
@@ -75,7 +75,7 @@ end
 ---@param how table<string, "sum"|"avg"|"min"|"max"> of a name; those that are not in it: sum
 ---@return table<string, number>
 ---@return table<string, integer> over how many domains each was measured
-function Reported:measure(how)
+function Told:measure(how)
 	local measured, over = {}, {}
 	for name, values in pairs(by_name(self)) do
 		measured[name], over[name] = aggregate.of(how[name] or "sum", values), #values
@@ -83,4 +83,4 @@ function Reported:measure(how)
 	return measured, over
 end
 
-return reported
+return told

@@ -1,13 +1,13 @@
--- The proxy, Lua's side: the core frames and moves bytes, and asks for each request (http) or
--- connection (tcp) where it is to go; whoever serves it here answers with route() or refuse().
+-- Lua's side of the proxy. The core frames and moves bytes, and asks for each request (http) or
+-- connection (tcp) where it is to go. The handler answers with route() or refuse().
 --
---	local proxy, err = proxy.open(policy, on_error)
---	proxy:serve(handler)
+--	local listener, err = proxy.open(policy, on_error)
+--	listener:serve(handler)
 --
--- What it calls, in this order for one connection: on_connection (tcp) or on_request (http);
--- on_failure when the server could not be reached or did not answer; on_done when a response, also
--- one of refuse(), went out in full (http); on_close. See controller/traffic.lua.
--- There is one proxy in a process.
+-- The handler's functions are called in this order for each connection: on_connection (tcp) or
+-- on_request (http); on_failure when the server could not be reached or did not answer; on_done
+-- when a request is over (http), also one that refuse() has answered; on_close at the end. See
+-- controller/traffic.lua. There is one proxy in a process.
 
 local async = require "gridcentric.platform.async"
 local core = require "gridcentric.core"
@@ -26,8 +26,10 @@ Proxy.__index = Proxy
 ---@class gridcentric.ProxyHandler
 ---@field on_connection fun(self, conn: integer, ip: string)
 ---@field on_request fun(self, conn: integer, ip: string, request: gridcentric.Request)
----@field on_failure fun(self, conn: integer, why: string, repeatable: boolean, timed_out: boolean)
----@field on_done fun(self, conn: integer, status: integer, ms: integer?) no ms: its own response
+---@field on_failure fun(self, conn: integer, code: string, repeatable: boolean, detail: string?)
+--- code: the name of the error, as "ECONNREFUSED"; detail: what was wrong with the response
+---@field on_done fun(self, conn: integer, status: integer, ms: integer?, code: string?,
+--- detail: string?) ms: nil for the proxy's own response; code: what cut the response short
 ---@field on_close fun(self, conn: integer)
 
 ---@class gridcentric.Request
@@ -36,9 +38,13 @@ Proxy.__index = Proxy
 ---@field host string
 ---@field cookie string? of the session, as the client sent it
 ---@field header string? value of the field that the policy's route looks at
+---@field agent string? value of User-Agent, if the policy looks at it
 
--- Names of a policy's limits as the core has them.
-local NUMBERS = { connections = "max_connections", head = "max_head", body = "max_body" }
+-- Names of a policy's limits in the core.
+local NUMBERS = {
+	connections = "max_connections", head = "max_head", response_head = "max_response_head",
+	body = "max_body",
+}
 local TIMES = { "head", "idle", "connect", "response", "stall", "tunnel" }
 
 local function core_options(policy, cookie)
@@ -46,6 +52,7 @@ local function core_options(policy, cookie)
 		mode = policy.mode,
 		cookie = policy.sticky == "cookie" and cookie or nil,
 		field = policy.route.header,
+		agent = policy.ignore and policy.ignore.agent and true,
 	}
 	for name, core_name in pairs(NUMBERS) do o[core_name] = policy.limits[name] end
 	for _, name in ipairs(TIMES) do
@@ -55,8 +62,8 @@ local function core_options(policy, cookie)
 	return o
 end
 
-local function why_not(err, code)
-	local text = "cannot " .. err:gsub("^%w+: ", "") -- it begins with "listen on ADDRESS"
+local function cannot_listen(err, code)
+	local text = "cannot " .. err:gsub("^%w+: ", "") -- err goes on with "listen on ADDRESS"
 	if code == "EACCES" then
 		return text .. "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE:"
 			.. " choose a higher one, or see setcap(8)"
@@ -65,22 +72,22 @@ local function why_not(err, code)
 	return text
 end
 
----Listens. Who connects waits until serve().
+---Listens. Clients wait until serve().
 ---@param policy gridcentric.Policy
----@param on_error fun(text: string) told of errors in the handler
+---@param on_error fun(text: string) called with errors in the handler
 ---@return gridcentric.Proxy?
 ---@return string? err
 ---@return string? code
 function proxy.open(policy, on_error)
 	local listen = policy.listen
-	-- Browsers keep one set of cookies for all ports of a host. Port 0 is not known yet.
+	-- Browsers share cookies between the ports of a host. Of port 0 the number is not known yet.
 	local cookie = listen.port > 0 and ("gridcentric-%d"):format(listen.port)
 		or ("gridcentric-p%d"):format(uv.os_getpid())
 	local handle = core.new_proxy(async.core(), core_options(policy, cookie))
 	local ok, err, code = handle:listen(listen.host, listen.port)
 	if not ok then
 		handle:close()
-		return nil, why_not(err, code), code
+		return nil, cannot_listen(err, code), code
 	end
 	return setmetatable({
 		handle = handle,
@@ -90,8 +97,7 @@ function proxy.open(policy, on_error)
 	}, Proxy)
 end
 
--- Calls handler for each event of a kind. Where that fails, nobody will answer: the connection
--- ends.
+-- Calls fn for each event of a kind. Where it fails, nobody will answer, so the connection ends.
 local function deliver(self, kind, fn)
 	async.on(kind, function(_, conn, ...)
 		local ok, err = guard.call(fn, conn, ...)
@@ -101,35 +107,37 @@ local function deliver(self, kind, fn)
 	end)
 end
 
----Tells handler what comes from now on.
+---Passes events to the handler from now on.
 ---@param handler gridcentric.ProxyHandler
 function Proxy:serve(handler)
 	deliver(self, "proxy_conn", function(conn, ip) handler:on_connection(conn, ip) end)
-	deliver(self, "proxy_request", function(conn, ip, method, target, host, cookie, field)
-		handler:on_request(conn, ip,
-			{ method = method, target = target, host = host, cookie = cookie, header = field })
+	deliver(self, "proxy_request", function(conn, ip, method, target, host, cookie, field, agent)
+		handler:on_request(conn, ip, {
+			method = method, target = target, host = host, cookie = cookie, header = field,
+			agent = agent,
+		})
 	end)
-	deliver(self, "proxy_failed", function(conn, reason, repeatable)
-		handler:on_failure(conn, reason, repeatable, reason == "ETIMEDOUT")
+	deliver(self, "proxy_failed", function(conn, code, repeatable, detail)
+		handler:on_failure(conn, code, repeatable, detail)
 	end)
-	deliver(self, "proxy_done", function(conn, status, ms)
-		handler:on_done(conn, status, ms >= 0 and ms or nil)
+	deliver(self, "proxy_done", function(conn, status, ms, code, detail)
+		handler:on_done(conn, status, ms >= 0 and ms or nil, code, detail)
 	end)
 	deliver(self, "proxy_closed", function(conn) handler:on_close(conn) end)
 end
 
--- A connection that is over is no error: its on_close is on the way.
-local function check(self, ok, err, code)
+-- That a connection is over is no error: its on_close is on the way.
+local function report_error(self, ok, err, code)
 	if not ok and code ~= "ENOENT" then self.on_error("proxy: " .. err) end
 end
 
----Goes by another policy from now on, which has the same mode and `sticky`.
+---Uses another policy from now on, which has the same mode and `sticky`.
 ---@param policy gridcentric.Policy
 function Proxy:use(policy)
-	check(self, self.handle:configure(core_options(policy, self.cookie)))
+	report_error(self, self.handle:configure(core_options(policy, self.cookie)))
 end
 
----Sends what waits on this connection to a server.
+---Sends the request or connection that waits to a server.
 ---@param conn integer
 ---@param ip string
 ---@param port integer
@@ -137,7 +145,7 @@ end
 function Proxy:route(conn, ip, port, session_key)
 	local cookie = session_key
 		and ("%s=%s; Path=/; HttpOnly; SameSite=Lax"):format(self.cookie, session_key)
-	check(self, self.handle:route(conn, ip, port, cookie))
+	report_error(self, self.handle:route(conn, ip, port, cookie))
 end
 
 ---Answers a request; resets a tcp connection.
@@ -145,27 +153,33 @@ end
 ---@param status integer 400 to 599
 ---@param text string one line
 function Proxy:refuse(conn, status, text)
-	check(self, self.handle:refuse(conn, status, text))
+	report_error(self, self.handle:refuse(conn, status, text))
 end
 
----Keeps no connection to a server for this client, once what is under way on it is over.
+---Closes the connection to a server that is kept for this client, once it is idle.
 ---@param conn integer
 function Proxy:detach(conn)
-	check(self, self.handle:detach(conn))
+	report_error(self, self.handle:detach(conn))
 end
 
 ---Ends a connection at once.
 ---@param conn integer
 function Proxy:drop(conn)
-	check(self, self.handle:drop(conn))
+	report_error(self, self.handle:drop(conn))
 end
 
----Takes in no new connections.
+---Accepts no new connections.
 function Proxy:stop_listening()
 	self.handle:stop_listening()
 end
 
----Ends all connections; nothing more is told. Harmless when done twice.
+---Ends each connection with the response that is under way, or with the next one, which says so.
+---Idle connections end after a moment. Connections in tcp mode go on.
+function Proxy:drain()
+	self.handle:drain()
+end
+
+---Ends all connections, without further events. May be called twice.
 function Proxy:close()
 	self.closed = true
 	self.handle:close()

@@ -88,6 +88,7 @@ function Model:drop(conn)
 end
 
 function Model:use() end
+function Model:drain() end
 function Model:stop_listening() end
 function Model:close() end
 
