@@ -1,7 +1,8 @@
 -- lua/gridcentric/meta/policy.lua: what editors know of policy files, made from the descriptions of
--- keys, as annotations of LuaCATS. Pure.
+-- keys and metrics, as annotations of LuaCATS. Pure.
 
 local metrics = require "gridcentric.config.schema_metrics"
+local registry = require "gridcentric.metrics.registry"
 local policies = require "gridcentric.policy.schema"
 local routes = require "gridcentric.route.schema"
 local route = require "gridcentric.route"
@@ -95,6 +96,38 @@ local function add_functions(out, signatures, names)
 	end
 end
 
+-- The classes of a sample, and of those of its fields that are tables of metrics.
+local function add_sample(out)
+	local groups, lines = {}, {}
+	local function add(to, entry, name)
+		local type = (entry.noun and entry.noun:find "/s" == nil) and "integer" or "number"
+		local is_always = entry.source == "proxy" or entry.source == "gcscale"
+		local mark = is_always and "" or "?"
+		to[#to + 1] = ("---@field %s%s %s %s (%s)"):format(name, mark, type,
+			entry.text:gsub("%.$", ""), entry.measured_in)
+	end
+	for _, entry in ipairs(registry.LIST) do
+		local group, inner = entry.name:match "^(.-)%.(.*)$"
+		if not group then
+			add(lines, entry, entry.name)
+		else
+			local class = "gridcentric." .. group:sub(1, 1):upper() .. group:sub(2)
+			if not groups[group] then
+				groups[group] = { "---@class " .. class }
+				lines[#lines + 1] = ("---@field %s %s"):format(group, class)
+			end
+			add(groups[group], entry, inner)
+		end
+	end
+	for _, field_of in ipairs(registry.REST) do
+		lines[#lines + 1] = ("---@field %s %s %s"):format(field_of.name, field_of.type,
+			field_of.text:gsub("%.$", ""))
+	end
+	out.add("\n---The load, as a policy sees it.\n---@class gridcentric.Sample")
+	out.add(table.concat(lines, "\n"))
+	for _, group in pairs(groups) do out.add("\n", table.concat(group, "\n")) end
+end
+
 ---The whole file.
 ---@return string
 return function()
@@ -106,6 +139,8 @@ return function()
 	out.class("gridcentric.AutoscaleOptions", schema.SETUP, "What autoscale.setup() takes.")
 	out.add("")
 	out.add('---@alias gridcentric.RouteName "', table.concat(route.NAMES, '"|"'), '"')
+	heading(out, "The sample")
+	add_sample(out)
 	heading(out, "Ready policies")
 	add_functions(out, policies, POLICIES)
 	heading(out, "Combinators")

@@ -9,6 +9,7 @@
 local mdoc = require "mdoc"
 local metrics = require "gridcentric.config.schema_metrics"
 local policies = require "gridcentric.policy.schema"
+local registry = require "gridcentric.metrics.registry"
 local routes = require "gridcentric.route.schema"
 local schema = require "gridcentric.config.schema"
 
@@ -63,8 +64,42 @@ local function index()
 	return lines
 end
 
+-- The metrics that policies can name.
+local function metric_names()
+	local lines = {
+		'.Bl -column "memory_per_clone" "average" "requests per second" "program"',
+		".It Sy name Ta Sy kind Ta Sy measured in Ta Sy source",
+	}
+	local function add(name, entry)
+		lines[#lines + 1] = (".It Li %s Ta %s Ta %s Ta %s"):format(name, entry.kind, entry.measured_in,
+			entry.source)
+	end
+	for _, entry in ipairs(registry.LIST) do add(entry.name, entry) end
+	add("my.NAME", { kind = "total", measured_in = "your own unit", source = "program" })
+	lines[#lines + 1] = ".El"
+	return lines
+end
+
+-- What a policy is given.
+local function sample()
+	local lines = { ".Bl -tag -width Ds" }
+	for _, entries in ipairs { registry.LIST, registry.REST } do
+		for _, entry in ipairs(entries) do
+			lines[#lines + 1] = ".It Li " .. entry.name
+			append(lines, mdoc.lines(entry.text))
+			if entry.more then append(lines, mdoc.lines(entry.more)) end
+			if entry.see then append(lines, { "See", (".Sx %s ."):format(entry.see) }) end
+		end
+	end
+	lines[#lines + 1] = ".El"
+	return lines
+end
+
 local function by_name()
-	local made = { index = index, metric = function() return list(metrics.METRIC) end }
+	local made = {
+		index = index, metrics = metric_names, sample = sample,
+		metric = function() return list(metrics.METRIC) end,
+	}
 	for _, section in ipairs(schema.SECTIONS) do
 		made["keys of " .. section.title] = function() return list(section.keys) end
 	end

@@ -1,34 +1,37 @@
 /*
  * agent - what a VM does when the engine boots, snapshots and clones it
  *
- *	BOOTING    until the first IDENTITY; nothing is known of this VM
+ *	BOOTING    until the first IDENTITY: the VM does not know who it is
  *	RUNNING    programs are served
  *	PREPARING  PREPARE came: the pre-clone hook runs, programs go on
- *	FROZEN     PREPARED was said: all programs stand still, and nothing is
- *	           said until IDENTITY comes. The snapshot is made in here
- *	BECOMING   IDENTITY has come, with another vmid: this is a clone, and
- *	           its post-clone hook runs
+ *	FROZEN     PREPARED was said: all programs stand still, and the agent
+ *	           says nothing until IDENTITY comes. The snapshot is made
+ *	           in here
+ *	BECOMING   IDENTITY came with another vmid: this is a clone, which
+ *	           becomes another machine
  *
- *	BOOTING --IDENTITY--> RUNNING --PREPARE--> PREPARING --> FROZEN
+ *	BOOTING --IDENTITY, the time--> RUNNING --PREPARE--> PREPARING --> FROZEN
  *	RUNNING <--it failed, or IDENTITY: too late-- PREPARING
  *	RUNNING <--IDENTITY: the source-- FROZEN
- *	RUNNING <--READY-- BECOMING <--IDENTITY: a clone-- FROZEN
+ *	RUNNING <--all done-- BECOMING <--IDENTITY: a clone-- FROZEN
  *
- * In a clone, the machine becomes another (machine.h); then each program is
- * told, by what it reads first when it goes on; post-clone; READY; and only
- * then programs go on, who would have the CPU. Where a step fails, READY says
- * so and all stays frozen: the engine ends that clone. A post-clone that fails
- * is told, too, but the clone lives, as the engine has it with processes.
+ * The parts: become.h (IDENTITY), ready.h (the program, READY), leave.h (STOP).
  * GC_TICKET is empty for hooks of a VM, which is not told of tickets.
  *
+ * Programs that use the agent are heard only while the engine can answer: not
+ * before the VM knows who it is, not in a snapshot, and not while the port is
+ * closed. What they say meanwhile waits in their sockets.
+ *
  * Without a port the agent looks for one, for GRIDCENTRIC_PORT_WAIT seconds
- * (30), then it ends; also where the one it had has ended.
+ * (30), then it ends; also where the port that it had was closed.
  */
 #ifndef GC_AGENT_AGENT_H
 #define GC_AGENT_AGENT_H
 
 #include "agent/child.h"
+#include "agent/clock_sync.h"
 #include "agent/freezer.h"
+#include "agent/leave.h"
 #include "agent/machine.h"
 #include "agent/programs.h"
 #include "base/hooks.h"
@@ -57,16 +60,27 @@ struct agent {
 	struct hooks hooks;
 	struct hook_run *pre_clone; /* while PREPARING; else NULL */
 	struct child child;
+	struct leave leave;
 	struct machine machine;
-	int has_post_clone; /* a hook, when PREPARE came */
+	struct clock_sync clock;
 	enum agent_state state;
-	int64_t snapshot; /* that is being prepared, or was */
-	int vmid, port;	  /* as IDENTITY told */
-	char address[16]; /* of the last card, without its prefix */
-	int said_ready;	  /* or it is not to be said */
-	int64_t since_ms; /* the start of what a timer waits for */
+	int is_known; /* IDENTITY has come since the port was opened */
+	int is_clone;
+	int64_t snapshot;   /* that is being prepared, or was */
+	int has_post_clone; /* a hook, when PREPARE came */
+	int was_listening;  /* the program, when programs were frozen */
+	int vmid, port;	    /* by the last IDENTITY */
+	int64_t op;	    /* the CLONE that made this VM, 0: none */
+	char address[16];   /* of the last card, without its prefix */
+	/* READY (ready.c): */
+	int has_told_ready;
+	int owes_ready;	  /* it was told to a port that is closed */
+	struct err ready; /* what was told */
+	struct err note;  /* what a clone tells with its READY */
+	int64_t since_ms; /* loop_now() when looking began */
 	struct loop_timer ready_timer; /* looks whether the program listens */
-	struct loop_timer port_timer;
+	struct loop_timer port_timer;  /* looks for the port ... */
+	int64_t port_since_ms;	       /* ... since loop_now() was that */
 	int over, status; /* the process is to end, and its exit status */
 };
 
@@ -74,13 +88,35 @@ struct agent {
 int agent_start(struct agent *agent, const struct agent_options *options,
 		struct err *err);
 
-/* Turns the loop once. agent->over: that was the last time. */
+/* Turns the loop once. Not after agent->over is set. */
 void agent_turn(struct agent *agent);
 
-/* SIGTERM or the like has come: it is the program's, else the end. */
+/* A signal came that ends the agent: the program gets it; without a program the
+ * agent ends. */
 void agent_signal(struct agent *agent, int signal);
 
 /* The end: lets programs go on, and removes the socket. */
 void agent_stop(struct agent *agent);
+
+/* ---- for the parts of the agent ---------------------------------------- */
+
+/* A line on the console. */
+void agent_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The process ends after this turn. */
+void agent_end(struct agent *agent, int status);
+
+/* Where messages to the engine are written. The port must be open. */
+struct wire_buf *agent_out(struct agent *agent);
+
+/* Tells the engine that a program has ended, which the VM was there for. pid 0:
+ * nothing is left in the VM that would need more time. */
+void agent_tell_exit(struct agent *agent, int pid, int status);
+
+/* Hears programs, or does not, as the state wants it. */
+void agent_hold_programs(struct agent *agent);
+
+/* The engine waits no longer for PREPARED. */
+void agent_stop_preparing(struct agent *agent);
 
 #endif

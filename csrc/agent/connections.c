@@ -213,7 +213,8 @@ int connections_destroy(int sock, struct err *err)
 
 /* ---- who listens ------------------------------------------------------- */
 
-/* An address as the tables have it: words of the host, in hexadecimal. */
+/* Whether an address of the kernel's tables is a loopback address. It is in
+ * hexadecimal, in words of the host's byte order. */
 static int is_loopback_text(const char *hex)
 {
 	static const char v4mapped[] = "0000000000000000FFFF0000";
@@ -225,33 +226,70 @@ static int is_loopback_text(const char *hex)
 	return strcmp(hex, "00000000000000000000000001000000") == 0;
 }
 
-/* Looks through a table of the kernel for listeners at the port. */
-static enum listening find_listener(const char *table, unsigned port)
+/* A listener: its address, as is_loopback_text() takes it, and its inode. */
+typedef void on_listener(void *owner, const char *hex, unsigned long inode);
+
+/* Calls found for each listener on the port in a table of the kernel. */
+static void scan_table(const char *table, unsigned port, on_listener *found,
+		       void *owner)
 {
 	FILE *file = fopen(table, "re");
-	enum listening found = LISTENING_NOWHERE;
 	unsigned local, state;
+	unsigned long inode;
 	char line[512], hex[33];
 
-	if (!file)
-		return found;
-	while (found != LISTENING && fgets(line, sizeof line, file))
-		if (sscanf(line, " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x", hex,
-			   &local, &state) == 3 &&
+	while (file && fgets(line, sizeof line, file))
+		if (sscanf(line,
+			   " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x "
+			   "%*x:%*x %*x %*u %*d %lu",
+			   hex, &local, &state, &inode) == 4 &&
 		    local == port && state == TCP_LISTEN)
-			found = is_loopback_text(hex) ? LISTENING_LOOPBACK
-						      : LISTENING;
-	fclose(file);
-	return found;
+			found(owner, hex, inode);
+	if (file)
+		fclose(file);
+}
+
+static void scan_tables(int port, on_listener *found, void *owner)
+{
+	scan_table("/proc/self/net/tcp", (unsigned)port, found, owner);
+	scan_table("/proc/self/net/tcp6", (unsigned)port, found, owner);
+}
+
+static void on_any(void *owner, const char *hex, unsigned long inode)
+{
+	enum listening *listening = owner;
+
+	if (!is_loopback_text(hex))
+		*listening = LISTENING;
+	else if (*listening == LISTENING_NOWHERE)
+		*listening = LISTENING_LOOPBACK;
 }
 
 enum listening connections_listening(int port)
 {
-	enum listening v4 = find_listener("/proc/self/net/tcp", (unsigned)port);
-	enum listening v6;
+	enum listening listening = LISTENING_NOWHERE;
 
-	if (v4 == LISTENING)
-		return v4;
-	v6 = find_listener("/proc/self/net/tcp6", (unsigned)port);
-	return v6 > v4 ? v6 : v4;
+	scan_tables(port, on_any, &listening);
+	return listening;
+}
+
+struct inodes {
+	unsigned long *items;
+	int n, max;
+};
+
+static void add_inode(void *owner, const char *hex, unsigned long inode)
+{
+	struct inodes *inodes = owner;
+
+	if (inodes->n < inodes->max)
+		inodes->items[inodes->n++] = inode;
+}
+
+int connections_listeners(int port, unsigned long *inodes, int max)
+{
+	struct inodes list = { .items = inodes, .max = max };
+
+	scan_tables(port, add_inode, &list);
+	return list.n;
 }

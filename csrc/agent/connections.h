@@ -29,4 +29,8 @@ enum listening {
 /* Whether something listens on the TCP port. */
 enum listening connections_listening(int port);
 
+/* Fills inodes with those of the sockets that listen on the TCP port, at most
+ * max. Returns how many. */
+int connections_listeners(int port, unsigned long *inodes, int max);
+
 #endif

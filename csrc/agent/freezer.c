@@ -268,7 +268,8 @@ int freezer_enter(struct freezer *freezer, struct err *err)
 
 	if (!freezer->root[0])
 		return err_say(err, -ENOSYS, "no cgroup v2 here");
-	snprintf(path, sizeof path, "%s/" PROGRAMS, freezer->root);
+	snprintf(path, sizeof path, "%s%s/" PROGRAMS, freezer->root,
+		 strcmp(freezer->own, "/") ? freezer->own : "");
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		code = -errno;
 	if (!code)

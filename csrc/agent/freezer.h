@@ -1,11 +1,12 @@
 /*
  * freezer - stops all programs of the VM for the time of a snapshot
  *
- * By cgroup v2. What the agent started lives in the cgroup "gridcentric".
- * Frozen are all cgroups but the one that the agent is in, those above it, and
- * systemd's own (init.scope): under systemd that is user.slice, and what of
- * system.slice is not the agent's own unit. Processes beside the agent in its
- * own cgroup go on: in an image of ours, these are init and its shell.
+ * Uses cgroup v2. The program that the agent started is in the cgroup
+ * "gridcentric" below the agent's own: under systemd it stays part of its unit,
+ * and ends with it. Frozen are all cgroups except the agent's own, those above
+ * it, and systemd's own (init.scope): under systemd that is user.slice, and
+ * system.slice except the agent itself. Processes beside the agent in its own
+ * cgroup go on: in an image of ours, these are init and its shell.
  */
 #ifndef GC_AGENT_FREEZER_H
 #define GC_AGENT_FREEZER_H

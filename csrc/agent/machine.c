@@ -11,7 +11,7 @@ int machine_open(struct machine *machine, struct err *err)
 	struct err more[2];
 	int code = network_open(&machine->network, err);
 
-	machine->id.fd = -1;
+	machine->id.fd = machine->hosts.fd = -1;
 	machine->connections = connections_open(&more[0]);
 	machine->entropy = entropy_open(&more[1]);
 	if (!code && machine->connections < 0)
@@ -39,14 +39,15 @@ int machine_first(struct machine *machine, const struct identity *identity,
 		code = identity_host(identity->host, err);
 	if (!code)
 		code = identity_first_machine(&machine->id, err);
-	if (!code)
-		code = identity_clock(identity->realtime_ns, err);
+	if (!code && identity->host[0])
+		hosts_write(&machine->hosts, identity->host);
 	return code;
 }
 
 int machine_look(struct machine *machine, struct err *err)
 {
 	identity_open(&machine->id);
+	hosts_open(&machine->hosts);
 	return network_look(&machine->network, err);
 }
 
@@ -82,7 +83,7 @@ int machine_become(struct machine *machine, const struct identity *identity,
 		code = identity_host(identity->host, err);
 	if (!code)
 		code = identity_machine(&machine->id, err);
-	if (!code)
-		code = identity_clock(identity->realtime_ns, err);
+	if (!code && identity->host[0])
+		hosts_write(&machine->hosts, identity->host);
 	return code;
 }

@@ -28,7 +28,7 @@ int guest_agent_connect(struct err *err)
 	if (!path)
 		return err_say(err, -ENOENT, "agent: it is not running");
 	/* when this is a clone, BECOME may be read after a write */
-	repair_ignore_sigpipe();
+	repair_catch_sigpipe();
 	fd = unix_socket_connect(path, 0);
 	return fd < 0 ? err_set(err, fd, "agent: %s", path) : fd;
 }
@@ -37,7 +37,7 @@ void guest_agent_note(struct gc *gc, struct wire_msg *msg)
 {
 	struct guest_agent *agent = &gc->agent;
 
-	if (!agent->used)
+	if (!agent->is_used)
 		return;
 	gc->vmid = (int)wire_int(msg);
 	agent->op = wire_int(msg);
@@ -60,7 +60,7 @@ void guest_agent_become(struct gc *gc)
 
 void guest_agent_watch(struct gc *gc)
 {
-	if (!gc->agent.used)
+	if (!gc->agent.is_used)
 		return;
 	gc->agent.watches = 1;
 	if (!channel_is_open(&gc->channel))

@@ -52,14 +52,15 @@ static int failed(void)
 
 static void at_exit(void)
 {
-	gc_bye(&self, setting_grace_ms());
+	guest_end_all(&self, setting_grace_ms());
 }
 
 static int need_open(void)
 {
 	if (is_open)
 		return 0;
-	if (gc_open(&self, ROLE_INSIDE, program_invocation_short_name, &last))
+	if (guest_open(&self, ROLE_INSIDE, program_invocation_short_name,
+		       &last))
 		return failed();
 	is_open = 1;
 	atexit(at_exit);

@@ -12,8 +12,8 @@ struct guest_child {
 	struct loop_source pidfd;
 	struct gc *gc;
 	pid_t pid;
-	int foreign; /* of another domain, until that ends */
-	struct guest_child *next, **self;
+	int is_adopted; /* another domain's child, until that domain ends */
+	LIST_ENTRY(guest_child) link; /* in gc->children */
 };
 
 static void free_child(struct loop_source *source)
@@ -21,7 +21,7 @@ static void free_child(struct loop_source *source)
 	free(container_of(source, struct guest_child, pidfd));
 }
 
-static void tell_exited(struct gc *gc, pid_t pid, int status)
+static void send_exited(struct gc *gc, pid_t pid, int status)
 {
 	if (!channel_is_open(&gc->channel))
 		return;
@@ -32,24 +32,22 @@ static void tell_exited(struct gc *gc, pid_t pid, int status)
 
 static void forget_child(struct guest_child *child)
 {
-	*child->self = child->next;
-	if (child->next)
-		child->next->self = child->self;
+	LIST_REMOVE(child, link);
 	loop_close(&child->pidfd, free_child);
 }
 
-/* Reaps it if it has ended. Returns 1 then, 0 when it lives, or -ECHILD: it
- * is another domain's. */
-static int reap(struct guest_child *child)
+/* Reaps it if it has ended. Returns 1 then, 0 while it lives, or -ECHILD: it
+ * is still another domain's child. */
+static int reap_child(struct guest_child *child)
 {
-	int status = -1; /* somebody else reaped it */
+	int status = -1; /* for one that somebody else reaped */
 	int got = process_reap(child->pidfd.fd, &status);
 
 	if (!got)
 		return 0;
-	if (got < 0 && child->foreign)
+	if (got < 0 && child->is_adopted)
 		return -ECHILD; /* its parent reaps it, or ends as well */
-	tell_exited(child->gc, child->pid, status);
+	send_exited(child->gc, child->pid, status);
 	forget_child(child);
 	return 1;
 }
@@ -61,26 +59,27 @@ static void on_child(struct loop_source *source, uint32_t events)
 	struct gc *gc = child->gc;
 	struct guest_child *next;
 
-	if (reap(child) < 0)
-		loop_change(source, EPOLLET); /* it would be told for ever */
+	if (reap_child(child) < 0)
+		loop_change(source, EPOLLET); /* else it is reported for ever */
 	/* its own children have become this process's */
-	for (child = gc->children; child; child = next) {
-		next = child->next;
-		if (child->foreign)
-			reap(child);
+	for (child = LIST_FIRST(&gc->children); child; child = next) {
+		next = LIST_NEXT(child, link);
+		if (child->is_adopted)
+			reap_child(child);
 	}
 }
 
 static struct guest_child *find_child(const struct gc *gc, pid_t pid)
 {
-	struct guest_child *child = gc->children;
+	struct guest_child *child;
 
-	while (child && child->pid != pid)
-		child = child->next;
-	return child;
+	LIST_FOREACH(child, &gc->children, link)
+		if (child->pid == pid)
+			return child;
+	return NULL;
 }
 
-static int watch(struct gc *gc, pid_t pid, int foreign)
+static int watch_child(struct gc *gc, pid_t pid, int is_adopted)
 {
 	struct guest_child *child = calloc(1, sizeof *child);
 	int code = -ENOMEM;
@@ -93,29 +92,25 @@ static int watch(struct gc *gc, pid_t pid, int foreign)
 	}
 	child->gc = gc;
 	child->pid = pid;
-	child->foreign = foreign;
-	child->next = gc->children;
-	child->self = &gc->children;
-	if (child->next)
-		child->next->self = &child->next;
-	gc->children = child;
+	child->is_adopted = is_adopted;
+	LIST_INSERT_HEAD(&gc->children, child, link);
 	return 0;
 }
 
 int guest_child_watch(struct gc *gc, pid_t pid)
 {
-	return watch(gc, pid, 0);
+	return watch_child(gc, pid, 0);
 }
 
-/* The plan knows only those that are older than it; and the loop still lists
- * all, so that their memory stays. */
+/* Their pidfds are closed here, since the repair plan does not list those
+ * that are younger than it. Their memory stays: the loop still lists it. */
 void guest_child_forget(struct gc *gc)
 {
 	struct guest_child *child;
 
-	for (child = gc->children; child; child = child->next)
+	LIST_FOREACH(child, &gc->children, link)
 		close(child->pidfd.fd);
-	gc->children = NULL;
+	LIST_INIT(&gc->children);
 }
 
 void guest_child_adopt(struct gc *gc, pid_t pid)
@@ -123,15 +118,15 @@ void guest_child_adopt(struct gc *gc, pid_t pid)
 	struct guest_child *child = find_child(gc, pid);
 
 	if (child)
-		reap(child);
+		reap_child(child);
 	else
-		watch(gc, pid, 1);
+		watch_child(gc, pid, 1);
 }
 
 void guest_child_ended(struct gc *gc, pid_t pid)
 {
 	struct guest_child *child = find_child(gc, pid);
 
-	if (child && child->foreign && reap(child) <= 0)
+	if (child && child->is_adopted && reap_child(child) <= 0)
 		forget_child(child);
 }

@@ -1,37 +1,39 @@
 /*
- * gc - what a process holds of the platform: its channel to the engine, what
- * is under way on it, and its children
+ * gc - what a process holds of the platform: its channel to the engine, the
+ * operations under way on it, and its children
  *
- * Only the data; who works on which part:
+ * Only the data. The files that work on it:
  *
- *	gc_guest, lua_*			the borders to C and Lua programs
- *	   '--> guest_call		asks the engine for something
- *	          '--> guest		starts, turns, reads messages
- *	                 |--> guest_fork	forks where it is asked to
- *	                 |--> guest_agent	in a VM: the way to its agent
- *	                 '--> guest_op, guest_child, guest_metric
+ *	guest/api, lua/			the borders to C and Lua programs
+ *	   '--> guest/call		asks the engine for something
+ *	          '--> guest/guest	starts, turns, reads messages
+ *	                 |--> guest/fork	forks when it is asked to
+ *	                 |--> guest/agent	in a VM: the way to its agent
+ *	                 '--> guest/op, guest/child, guest/metric
  */
 #ifndef GC_GUEST_GC_H
 #define GC_GUEST_GC_H
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "base/err.h"
 #include "base/loop.h"
 #include "guest/metric.h"
-#include "repair/uv.h"
+#include "repair/repair.h"
 #include "wire/channel.h"
 
 struct guest_op;
 struct guest_child;
 struct guest_fork;
 
-/* Of a program in a VM: who it speaks with is the VM's agent. */
+/* Of a program in a VM, which speaks with the VM's agent instead of an
+ * engine. */
 struct guest_agent {
-	int used;      /* it is: the other fields mean something */
+	int is_used;   /* this is one; else all other fields are 0 */
 	int may_watch; /* this VM may scale itself */
-	int watches;   /* and it is this program that does */
-	int became;    /* this VM is a clone now, which is to be acted on */
+	int watches;   /* and this program is the one that does it */
+	int became;    /* this VM is a clone now: to be acted on */
 	int64_t op;    /* of this program's CLONE that made it, else 0 */
 };
 
@@ -41,23 +43,29 @@ struct gc {
 	int role; /* enum wire_role */
 	int vmid;
 	pid_t pid;		  /* of the process that opened it */
-	int welcome;		  /* the engine knows this process */
+	int is_welcome;		  /* the engine has answered HELLO */
 	struct guest_agent agent; /* in a VM */
 	char name[64];		  /* of the service, for the engine */
 	char address[16];	  /* of a clone, "" else */
-	struct guest_op *ops;	  /* not answered yet */
-	int64_t last_op;
-	struct guest_child *children; /* forked, or adopted, not reaped */
-	struct guest_fork *forks, **forks_end; /* asked for, not made */
-	struct loop_timer fork_timer;  /* wakes up for what is left of them */
-	struct loop_timer ready_timer; /* a program that is to listen */
-	int ready_port;
-	int64_t started_ms;
-	int lifeline;		      /* armed; -1: none */
-	struct guest_metrics metrics; /* that this program has told */
-	struct repair_uv *uv;	      /* NULL: no libuv in this program */
-	struct err uv_fault;	      /* there is one, but: told at a clone */
-	struct err fault;	      /* why the engine said it cannot work */
+	/* operations that are not answered yet, the oldest first */
+	TAILQ_HEAD(guest_ops, guest_op) ops;
+	int64_t last_op; /* number of the newest one */
+	/* clones that were forked here, or adopted, and are not reaped */
+	LIST_HEAD(guest_children, guest_child) children;
+	/* forks that the engine asked for and that are not made yet */
+	TAILQ_HEAD(guest_forks, guest_fork) forks;
+	struct loop_timer fork_timer;  /* makes the next turn come for them */
+	struct loop_timer ready_timer; /* until the program listens */
+	int ready_port;		       /* on this port; 0: not awaited */
+	int64_t started_ms;	       /* loop_now() when that began */
+	int lifeline;		       /* descriptor, armed; -1: none */
+	struct guest_metrics metrics;  /* that this program has reported */
+	struct repair_step *steps;     /* a list, see guest_add_step() */
+	/* Asks the program, right before forks, whether it may be cloned now.
+	 * Returns 0, or a negative code and the reason. NULL: it may. */
+	int (*before_clone)(void *arg, struct err *err);
+	void *before_clone_arg;
+	struct err fault; /* why the engine says it cannot work */
 };
 
 #endif

@@ -1,6 +1,7 @@
 /* guest - see guest.h */
 #include "guest/guest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,30 +19,32 @@
 #include "guest/listener.h"
 #include "guest/op.h"
 
-#define WELCOME_MS    5000 /* how long an agent may take to answer */
-#define READY_LOOK_MS 5	   /* how often a starting program is looked at */
-#define READY_LATE_MS 50   /* the same, when it takes over a second */
+#define WELCOME_MS    5000 /* an agent may take so long to answer */
+#define READY_LOOK_MS 5	   /* between looks at a program that starts */
+#define READY_LATE_MS 50   /* the same, after its first second */
 
 /* ---- messages ---------------------------------------------------------- */
 
+/* The engine asks what clones are to listen on. */
 static void on_prepare(struct gc *gc, int64_t job)
 {
-	struct repair_listener found[REPAIR_MAX_LISTENERS];
+	struct repair_listener *found;
 	struct wire_buf *out = channel_out(&gc->channel);
 	struct err err = { 0 };
-	int n = 0, code = guest_find_listeners(gc, found, &n, &err);
+	int n = guest_find_listeners(gc, &found, &err);
 
 	wire_begin(out, WIRE_PREPARED, 0);
 	wire_put_int(out, job);
-	wire_put_int(out, code);
+	wire_put_int(out, err.code);
 	wire_put_text(out, err.text);
 	guest_put_listeners(out, found, n);
 	wire_end(out);
 	channel_send(&gc->channel);
+	free(found);
 }
 
-/* The master of a program reaps all clones whose parent has ended. */
-static void note_domain(struct gc *gc, struct wire_msg msg)
+/* An inside master reaps all clones whose parent has ended. */
+static void on_domain(struct gc *gc, struct wire_msg msg)
 {
 	int64_t state;
 	pid_t pid;
@@ -62,10 +65,10 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 	switch (msg->type) {
 	case WIRE_WELCOME:
 		gc->vmid = (int)wire_int(msg);
-		gc->welcome = 1;
+		gc->is_welcome = 1;
 		guest_metric_resend(gc);
 		break;
-	case WIRE_WATCH: gc->agent.may_watch = gc->agent.used; break;
+	case WIRE_WATCH: gc->agent.may_watch = gc->agent.is_used; break;
 	case WIRE_BECOME: guest_agent_note(gc, msg); break;
 	case WIRE_FAULT:
 		gc->fault.code = (int)wire_int(msg);
@@ -80,7 +83,7 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 	case WIRE_ADOPT: guest_child_adopt(gc, (pid_t)wire_int(msg)); break;
 	case WIRE_DOMAIN:
 		if (gc->role == ROLE_INSIDE)
-			note_domain(gc, *msg);
+			on_domain(gc, *msg);
 		guest_op_event(gc, GUEST_DOMAIN, msg, NULL);
 		break;
 	case WIRE_COMMAND: guest_op_event(gc, GUEST_COMMAND, msg, NULL); break;
@@ -88,7 +91,7 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 		guest_op_event(gc, GUEST_METRIC, msg, NULL);
 		break;
 	case WIRE_CONSOLE: guest_op_event(gc, GUEST_CONSOLE, msg, NULL); break;
-	default: break; /* of a later version, or not for this end */
+	default: break; /* of a later version, or not for this role */
 	}
 }
 
@@ -97,38 +100,42 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 static void on_ended(struct channel *channel, int code)
 {
 	struct gc *gc = container_of(channel, struct gc, channel);
-	struct err why = gc->fault;
+	struct err err = gc->fault;
 
-	/* it took too long, and the engine has given it up: nobody would ever
-	 * know of this clone */
-	if (gc->role == ROLE_DOMAIN && !gc->welcome && !gc->agent.used)
+	/* a clone that took too long, which the engine has given up: nobody
+	 * would ever know of it */
+	if (gc->role == ROLE_DOMAIN && !gc->is_welcome && !gc->agent.is_used)
 		_exit(127);
-	gc->welcome = 0;
-	if (!why.code)
-		err_say(&why, -ECONNRESET, "the engine has ended%s%s",
+	gc->is_welcome = 0;
+	if (!err.code)
+		err_say(&err, -ECONNRESET, "the engine has ended%s%s",
 			code ? ": " : "", code ? err_text(code) : "");
 	channel_close(channel, NULL);
 	memset(&gc->fault, 0, sizeof gc->fault);
-	guest_op_fail_all(gc, &why);
-	guest_op_event(gc, GUEST_ENGINE_LOST, NULL, &why);
+	guest_op_fail_all(gc, &err);
+	guest_op_event(gc, GUEST_ENGINE_LOST, NULL, &err);
 }
 
+/* Opens the channel on fd, which stays the caller's on error. */
 static int attach(struct gc *gc, int fd, struct err *err)
 {
-	int code =
-		channel_open(&gc->channel, &gc->loop, fd, on_message, on_ended);
+	int code;
+
+	assert(!channel_is_open(&gc->channel));
+	code = channel_open(&gc->channel, &gc->loop, fd, on_message, on_ended);
 
 	return code ? err_set(err, code, "channel") : 0;
 }
 
-/* Writes who it is. */
+/* Writes the first message: who this process is. */
 static void put_hello(struct gc *gc, const char *token)
 {
+	assert(channel_is_open(&gc->channel));
 	wire_put(channel_out(&gc->channel), WIRE_HELLO, WIRE_INT(WIRE_VERSION),
 		 token, WIRE_INT(gc->role), WIRE_INT(getpid()));
 }
 
-/* Says hello to the agent of the VM. */
+/* Connects to the agent of the VM. */
 static int speak_to_agent(struct gc *gc, struct err *err)
 {
 	int fd = guest_agent_connect(err), code;
@@ -154,7 +161,7 @@ int guest_need_engine(struct gc *gc, struct err *err)
 
 	if (channel_is_open(&gc->channel))
 		return 0;
-	if (gc->agent.used)
+	if (gc->agent.is_used)
 		return speak_to_agent(gc, err);
 	if (gc->role == ROLE_DOMAIN)
 		return err_say(err, -ECONNRESET, "the engine has ended");
@@ -177,34 +184,43 @@ int guest_need_engine(struct gc *gc, struct err *err)
 
 /* ---- starting ---------------------------------------------------------- */
 
-static void tell_program_ready(struct gc *gc)
+/* Reports that the program is ready, or why it cannot be used. */
+static void send_ready(struct gc *gc, const struct err *err)
 {
+	assert(gc->vmid == 0);
 	gc->ready_port = 0;
 	wire_put(channel_out(&gc->channel), WIRE_READY, WIRE_INT(gc->vmid),
-		 WIRE_INT(0), "");
+		 WIRE_INT(err->code), err->text);
 	channel_send(&gc->channel);
+}
+
+static int listens_on(const struct repair_listener *found, int n, int port)
+{
+	while (n-- > 0)
+		if (found[n].type == SOCK_STREAM && found[n].port == port)
+			return 1;
+	return 0;
 }
 
 /* Looks whether the program listens on its port by now. */
 static void look_ready(struct loop_timer *timer)
 {
 	struct gc *gc = container_of(timer, struct gc, ready_timer);
-	struct repair_listener found[REPAIR_MAX_LISTENERS];
 	int64_t since = loop_now() - gc->started_ms;
-	int i, n = repair_listeners(&gc->loop, found, REPAIR_MAX_LISTENERS,
-				    NULL);
+	struct repair_listener *found;
+	struct err err = { 0 };
+	int n;
 
 	if (!channel_is_open(&gc->channel))
 		return;
-	for (i = 0; i < n; i++)
-		if (found[i].type == SOCK_STREAM &&
-		    found[i].port == gc->ready_port) {
-			tell_program_ready(gc);
-			return;
-		}
-	loop_timer_start(&gc->loop, timer,
-			 since < 1000 ? READY_LOOK_MS : READY_LATE_MS,
-			 look_ready);
+	n = guest_find_listeners(gc, &found, &err);
+	if (n < 0 || listens_on(found, n, gc->ready_port))
+		send_ready(gc, &err);
+	else
+		loop_timer_start(&gc->loop, timer,
+				 since < 1000 ? READY_LOOK_MS : READY_LATE_MS,
+				 look_ready);
+	free(found);
 }
 
 /*
@@ -213,18 +229,19 @@ static void look_ready(struct loop_timer *timer)
  */
 static int take_channel(struct gc *gc, const char *given, struct err *err)
 {
+	const struct err none = { 0 };
 	char token[64];
-	int fd, lifeline, code;
+	int fd, code;
 
-	if (sscanf(given, "%d:%d:%d:%63s", &fd, &lifeline, &gc->ready_port,
+	if (sscanf(given, "%d:%d:%d:%63s", &fd, &gc->lifeline, &gc->ready_port,
 		   token) != 4)
 		return err_say(err, -EINVAL, "GRIDCENTRIC_CHANNEL: bad value");
 	unsetenv("GRIDCENTRIC_CHANNEL"); /* not for our children */
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	gc->role = ROLE_DOMAIN;
-	gc->lifeline = repair_lifeline(lifeline, err);
-	close(lifeline);
-	code = gc->lifeline < 0 ? gc->lifeline : attach(gc, fd, err);
+	code = repair_arm_lifeline(gc->lifeline, err);
+	if (!code)
+		code = attach(gc, fd, err);
 	if (code) {
 		close(fd);
 		return code;
@@ -235,13 +252,13 @@ static int take_channel(struct gc *gc, const char *given, struct err *err)
 	if (gc->ready_port)
 		loop_timer_start(&gc->loop, &gc->ready_timer, 0, look_ready);
 	else
-		tell_program_ready(gc);
+		send_ready(gc, &none);
 	return 0;
 }
 
 /*
- * A program of a VM: its number is known only when the agent has answered, and
- * has to be right from the start.
+ * A program in a VM waits for the agent's answer: its vmid has to be right
+ * from the start.
  */
 static int open_in_vm(struct gc *gc, struct err *err)
 {
@@ -250,16 +267,16 @@ static int open_in_vm(struct gc *gc, struct err *err)
 	int code;
 
 	gc->role = ROLE_DOMAIN;
-	gc->agent.used = 1;
+	gc->agent.is_used = 1;
 	code = speak_to_agent(gc, err);
-	while (!code && !gc->welcome && channel_is_open(&gc->channel)) {
+	while (!code && !gc->is_welcome && channel_is_open(&gc->channel)) {
 		left = until - loop_now();
 		if (left > 0)
 			guest_turn(gc, (int)left);
 		else
 			code = err_set(err, -ETIMEDOUT, "agent");
 	}
-	if (gc->welcome)
+	if (gc->is_welcome)
 		return 0;
 	channel_close(&gc->channel, NULL);
 	while ((lost = loop_next(&gc->loop))) {
@@ -273,8 +290,8 @@ static int open_in_vm(struct gc *gc, struct err *err)
 	return code;
 }
 
-int gc_open(struct gc *gc, enum wire_role role, const char *name,
-	    struct err *err)
+int guest_open(struct gc *gc, enum wire_role role, const char *name,
+	       struct err *err)
 {
 	const char *given = getenv("GRIDCENTRIC_CHANNEL");
 	int code;
@@ -283,7 +300,9 @@ int gc_open(struct gc *gc, enum wire_role role, const char *name,
 	gc->role = role;
 	gc->pid = getpid();
 	gc->lifeline = -1;
-	gc->forks_end = &gc->forks;
+	TAILQ_INIT(&gc->ops);
+	LIST_INIT(&gc->children);
+	TAILQ_INIT(&gc->forks);
 	snprintf(gc->name, sizeof gc->name, "%s", name);
 	code = loop_init(&gc->loop);
 	if (code)
@@ -299,11 +318,18 @@ int gc_open(struct gc *gc, enum wire_role role, const char *name,
 	return code;
 }
 
-int gc_bye(struct gc *gc, int grace_ms)
+void guest_add_step(struct gc *gc, struct repair_step *step)
+{
+	assert(step->name && step->apply);
+	step->next = gc->steps;
+	gc->steps = step;
+}
+
+int guest_end_all(struct gc *gc, int grace_ms)
 {
 	int is_owner = gc->role != ROLE_DOMAIN || gc->agent.watches;
 
-	/* nor does a child that the program forked by itself */
+	/* a child that the program forked by itself has no say either */
 	if (!channel_is_open(&gc->channel) || !is_owner || getpid() != gc->pid)
 		return 0;
 	wire_put(channel_out(&gc->channel), WIRE_BYE, WIRE_INT(grace_ms));
@@ -313,15 +339,15 @@ int gc_bye(struct gc *gc, int grace_ms)
 
 static void fork_more(struct loop_timer *timer)
 {
-	(void)timer; /* it only makes the loop turn */
+	(void)timer; /* it only makes the next turn come */
 }
 
 /*
- * In a new clone: says hello and, in the same write, that it is ready. Where
- * anything has failed, it says so and ends: a half repaired process must not
- * run on.
+ * In a new clone: reports, in one write, who it is and that it is ready. If
+ * anything has failed, it reports that and ends: a half repaired process must
+ * not run on.
  */
-static void speak(struct gc *gc, struct guest_newborn *born)
+static void report_newborn(struct gc *gc, struct guest_newborn *born)
 {
 	struct err *err = &born->err;
 	struct wire_buf *out = channel_out(&gc->channel);
@@ -346,9 +372,9 @@ int guest_turn(struct gc *gc, int timeout_ms)
 	if (n < 0)
 		return n;
 	guest_agent_become(gc);
-	if (gc->forks && guest_fork_some(gc, &born))
-		speak(gc, &born);
-	else if (gc->forks)
+	if (!TAILQ_EMPTY(&gc->forks) && guest_fork_some(gc, &born))
+		report_newborn(gc, &born);
+	else if (!TAILQ_EMPTY(&gc->forks))
 		loop_timer_start(&gc->loop, &gc->fork_timer, 0, fork_more);
 	return 0;
 }

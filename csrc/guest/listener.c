@@ -1,19 +1,29 @@
 /* guest/listener - see guest/listener.h */
 #include "guest/listener.h"
 
-int guest_find_listeners(struct gc *gc, struct repair_listener *found, int *n,
+#include <errno.h>
+#include <stdlib.h>
+
+/* Channel and lifeline travel with the listeners of a clone. */
+#define MAX_LISTENERS (WIRE_MAX_FDS - 2)
+
+int guest_find_listeners(struct gc *gc, struct repair_listener **found,
 			 struct err *err)
 {
-	int code = 0;
+	int n, code = repair_check(gc->steps, err);
 
-	if (gc->uv_fault.code)
-		code = err_say(err, gc->uv_fault.code, "%s", gc->uv_fault.text);
-	else if (gc->uv)
-		code = repair_uv_check(gc->uv, err);
+	*found = NULL;
 	if (code)
 		return code;
-	*n = repair_listeners(&gc->loop, found, REPAIR_MAX_LISTENERS, err);
-	return *n < 0 ? *n : 0;
+	n = repair_listeners(&gc->loop, found, err);
+	if (n <= MAX_LISTENERS)
+		return n;
+	free(*found);
+	*found = NULL;
+	return err_say(err, -E2BIG,
+		       "the program listens on %d ports; at most %d can be "
+		       "cloned",
+		       n, MAX_LISTENERS);
 }
 
 void guest_put_listeners(struct wire_buf *out,

@@ -1,11 +1,13 @@
 /* guest/op - see guest/op.h */
 #include "guest/op.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Copies the fields of msg that are not read yet. */
+/* Copies the fields of msg that are not read yet; *copy reads them from the
+ * memory that is returned. NULL: out of memory. */
 static uint8_t *copy_fields(const struct wire_msg *msg, struct wire_msg *copy)
 {
 	size_t len = (size_t)(msg->end - msg->at);
@@ -23,29 +25,20 @@ static uint8_t *copy_fields(const struct wire_msg *msg, struct wire_msg *copy)
 /* Takes the operation out of the list of those under way. */
 static struct guest_op *take_op(struct gc *gc, int64_t number)
 {
-	struct guest_op **at, *op;
+	struct guest_op *op;
 
-	for (at = &gc->ops; (op = *at); at = &op->next)
+	TAILQ_FOREACH(op, &gc->ops, link)
 		if (op->number == number) {
-			*at = op->next;
+			TAILQ_REMOVE(&gc->ops, op, link);
 			return op;
 		}
 	return NULL;
 }
 
-/* Adds it at the end, so that what fails together fails in order. */
-static void add_op(struct gc *gc, struct guest_op *op)
+/* Queues the operation as a completion; it is under way no longer. */
+static void complete_op(struct gc *gc, struct guest_op *op)
 {
-	struct guest_op **at = &gc->ops;
-
-	while (*at)
-		at = &(*at)->next;
-	op->next = NULL;
-	*at = op;
-}
-
-static void finish(struct gc *gc, struct guest_op *op)
-{
+	assert(op->number > 0 && !op->done.queued);
 	loop_complete(&gc->loop, &op->done, (int)op->kind);
 }
 
@@ -53,11 +46,12 @@ struct guest_op *guest_op_new(struct gc *gc, enum guest_kind kind)
 {
 	struct guest_op *op = calloc(1, sizeof *op);
 
+	assert(kind >= GUEST_TICKET && kind < GUEST_CLONE);
 	if (!op)
 		return NULL;
 	op->number = ++gc->last_op;
 	op->kind = kind;
-	add_op(gc, op);
+	TAILQ_INSERT_TAIL(&gc->ops, op, link);
 	return op;
 }
 
@@ -80,7 +74,7 @@ void guest_op_answered(struct gc *gc, struct wire_msg *msg)
 	op->frame = copy_fields(msg, &op->msg);
 	if (!op->frame && !op->err.code)
 		err_set(&op->err, -ENOMEM, "answer");
-	finish(gc, op);
+	complete_op(gc, op);
 }
 
 void guest_op_event(struct gc *gc, enum guest_kind kind, struct wire_msg *msg,
@@ -88,6 +82,7 @@ void guest_op_event(struct gc *gc, enum guest_kind kind, struct wire_msg *msg,
 {
 	struct guest_event *event = calloc(1, sizeof *event);
 
+	assert(kind >= GUEST_CLONE && kind < GUEST_KINDS);
 	if (event && msg)
 		event->frame = copy_fields(msg, &event->msg);
 	if (!event || (msg && !event->frame)) {
@@ -116,18 +111,20 @@ void guest_free(struct completion *completion)
 	}
 }
 
-void guest_op_fail_all(struct gc *gc, const struct err *why)
+void guest_op_fail_all(struct gc *gc, const struct err *err)
 {
 	struct guest_op *op;
 
-	while ((op = gc->ops)) {
-		gc->ops = op->next;
-		op->err = *why;
-		finish(gc, op);
+	assert(err->code < 0);
+	while ((op = TAILQ_FIRST(&gc->ops))) {
+		TAILQ_REMOVE(&gc->ops, op, link);
+		op->err = *err;
+		complete_op(gc, op);
 	}
 }
 
-/* Answered, but not told to the program yet: it goes on in the master. */
+/* Takes back a completion that the program has not seen: an operation goes on
+ * in the master. */
 static void take_back(struct gc *gc, struct completion *completion)
 {
 	struct guest_op *op;
@@ -139,7 +136,7 @@ static void take_back(struct gc *gc, struct completion *completion)
 	op = container_of(completion, struct guest_op, done);
 	free(op->frame);
 	op->frame = NULL;
-	add_op(gc, op);
+	TAILQ_INSERT_TAIL(&gc->ops, op, link);
 }
 
 void guest_op_take_back(struct gc *gc)
@@ -156,10 +153,11 @@ void guest_op_become_clone(struct gc *gc, int64_t number)
 	struct guest_op *op = take_op(gc, number);
 	struct err cancelled;
 
+	assert(gc->vmid > 0);
 	guest_op_event(gc, GUEST_CLONE, NULL, NULL);
 	if (op) {
 		op->vmid = gc->vmid;
-		finish(gc, op);
+		complete_op(gc, op);
 	}
 	err_say(&cancelled, -ECANCELED, "it goes on in the master");
 	guest_op_fail_all(gc, &cancelled);

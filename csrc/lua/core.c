@@ -22,6 +22,7 @@
 #include "lua/event.h"
 #include "lua/proxy.h"
 #include "lua/session.h"
+#include "repair/uv.h"
 #include "wire/control.h"
 
 static const char *const roles[] = { "inside", "outside", "domain", NULL };
@@ -31,7 +32,7 @@ static struct gc *the_core;
 
 static void at_exit(void)
 {
-	gc_bye(the_core, setting_grace_ms());
+	guest_end_all(the_core, setting_grace_ms());
 }
 
 /* core.open{ role =, name =, luv = path of luv's shared object } -> core */
@@ -39,6 +40,7 @@ static int core_open(lua_State *L)
 {
 	const char *name, *luv;
 	struct err err = { 0 };
+	struct repair_step *step;
 	struct gc **box;
 	int role;
 
@@ -56,15 +58,19 @@ static int core_open(lua_State *L)
 	*box = calloc(1, sizeof **box);
 	if (!*box)
 		return luaL_error(L, "not enough memory");
-	if (gc_open(*box, (enum wire_role)role, name, &err)) {
+	if (guest_open(*box, (enum wire_role)role, name, &err)) {
 		free(*box);
 		return lua_fail(L, &err);
 	}
 	luaL_setmetatable(L, LUA_CORE);
 	the_core = *box;
 	atexit(at_exit);
-	if (luv)
-		the_core->uv = repair_uv_open(luv, L, &the_core->uv_fault);
+	if (luv) {
+		step = repair_uv_open(luv, L);
+		if (!step)
+			return luaL_error(L, "not enough memory");
+		guest_add_step(the_core, step);
+	}
 	return 1;
 }
 
@@ -337,7 +343,8 @@ static int core_answer(lua_State *L)
  * then itself */
 static int core_bye(lua_State *L)
 {
-	lua_pushboolean(L, gc_bye(lua_check_core(L, 1), check_int(L, 2)));
+	lua_pushboolean(L,
+			guest_end_all(lua_check_core(L, 1), check_int(L, 2)));
 	return 1;
 }
 

@@ -1,6 +1,8 @@
-/* repair/uv - see repair/uv.h; alone includes uv.h, and links none of it */
+/* repair/uv - see repair/uv.h; the one file that includes uv.h, of which it
+ * links nothing */
 #include "repair/uv.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
@@ -13,11 +15,19 @@
 #define KNOWN_MAJOR 1
 #define KNOWN_MINOR 44
 
+/* Threads of libuv's pool: without UV_THREADPOOL_SIZE, and at most. */
+#define POOL_DEFAULT 4
+#define POOL_MAX     1024
+
 /* A pid that kill() never finds: above the kernel's greatest. */
 #define NO_PID INT_MAX
 
 struct repair_uv {
+	struct repair_step step;
+	struct err fault; /* why this luv cannot be repaired; code 0: it can */
 	uv_loop_t *loop;
+	int slow_threads; /* of the first master's pool; 0: not known yet */
+	int generations;  /* of clones whose masters had work under way */
 	unsigned (*version)(void);
 	int (*loop_fork)(uv_loop_t *);
 	int (*loop_init)(uv_loop_t *);
@@ -40,23 +50,17 @@ static int find(void *luv, const char *name, void *function, struct err *err)
 	return 0;
 }
 
-struct repair_uv *repair_uv_open(const char *luv_path, void *lua_state,
-				 struct err *err)
+/* Fills uv with libuv's functions and luv's loop. Returns 0 or -ENOTSUP. */
+static int find_all(struct repair_uv *uv, const char *luv_path, void *lua_state,
+		    struct err *err)
 {
-	struct repair_uv *uv = calloc(1, sizeof *uv);
 	uv_loop_t *(*luv_loop)(void *) = NULL;
-	void *luv;
-
-	if (!uv) {
-		err_set(err, -ENOMEM, "luv");
-		return NULL;
-	}
 	/* this reference is kept, so that libuv outlives at_exit() */
-	luv = dlopen(luv_path, RTLD_NOW | RTLD_NOLOAD);
-	if (!luv) {
-		err_say(err, -ENOTSUP, "luv is not loaded from %s", luv_path);
-		goto fail;
-	}
+	void *luv = dlopen(luv_path, RTLD_NOW | RTLD_NOLOAD);
+
+	if (!luv)
+		return err_say(err, -ENOTSUP, "luv is not loaded from %s",
+			       luv_path);
 	if (find(luv, "luv_loop", &luv_loop, err) ||
 	    find(luv, "uv_version", &uv->version, err) ||
 	    find(luv, "uv_loop_fork", &uv->loop_fork, err) ||
@@ -66,18 +70,13 @@ struct repair_uv *repair_uv_open(const char *luv_path, void *lua_state,
 	    find(luv, "uv_async_send", &uv->async_send, err) ||
 	    find(luv, "uv_queue_work", &uv->queue_work, err) ||
 	    find(luv, "uv_unref", &uv->unref, err))
-		goto fail;
+		return err->code;
 	uv->loop = luv_loop(lua_state);
-	return uv;
-fail:
-	free(uv);
-	return NULL;
+	return 0;
 }
 
-int repair_uv_check(const struct repair_uv *uv, struct err *err)
+static int check_version(unsigned found, struct err *err)
 {
-	unsigned found = uv->version();
-
 	if (found >> 16 == KNOWN_MAJOR && (found >> 8 & 0xff) == KNOWN_MINOR &&
 	    UV_VERSION_MAJOR == KNOWN_MAJOR && UV_VERSION_MINOR == KNOWN_MINOR)
 		return 0;
@@ -90,14 +89,24 @@ int repair_uv_check(const struct repair_uv *uv, struct err *err)
 		       KNOWN_MINOR);
 }
 
+static int check(struct repair_step *step, struct err *err)
+{
+	struct repair_uv *uv = container_of(step, struct repair_uv, step);
+
+	*err = uv->fault;
+	return err->code;
+}
+
+#if UV_VERSION_MAJOR == KNOWN_MAJOR && UV_VERSION_MINOR == KNOWN_MINOR
+
 /* libuv's QUEUE is void *[2]: next, previous. */
 #define QUEUE_EACH(node, head) \
 	for (node = (head)[0]; node != (void *)(head); node = *(void **)node)
 #define QUEUE_OWNER(node, type, field) \
 	((type *)((char *)(node)-offsetof(type, field)))
 
-/* Queued watchers with events set would be modified in the new epoll set, in
- * which they are not yet: libuv aborts then. */
+/* libuv would modify queued watchers that have events set. They are not in the
+ * new epoll set, and libuv aborts when that fails. */
 static void requeue_watchers(uv_loop_t *loop)
 {
 	unsigned i;
@@ -115,7 +124,7 @@ static void reset_asyncs(uv_loop_t *loop)
 	QUEUE_OWNER(node, uv_async_t, queue)->pending = 0;
 }
 
-/* What was caught and not dispatched was the master's signal. */
+/* Signals that were caught but not dispatched were the master's. */
 static void reset_signals(uv_loop_t *loop)
 {
 	void *node;
@@ -131,7 +140,7 @@ static void reset_signals(uv_loop_t *loop)
 	}
 }
 
-/* Closing a unix listener removes its file, and that is the master's. */
+/* Closing a unix listener removes its file, which is the master's. */
 static void forget_files(uv_loop_t *loop)
 {
 	void *node;
@@ -141,14 +150,14 @@ static void forget_files(uv_loop_t *loop)
 		uv_handle_t *handle =
 			QUEUE_OWNER(node, uv_handle_t, handle_queue);
 
-		/* the string is left: the allocator is libuv's affair */
+		/* the string is not freed: libuv has its own allocator */
 		if (handle->type == UV_NAMED_PIPE)
 			((uv_pipe_t *)handle)->pipe_fname = NULL;
 	}
 }
 
 /* The master's children are not the clone's: their handles lose the pid, and
- * do not keep the loop alive for an end that never comes. */
+ * no longer keep the loop alive, since their end is never reported here. */
 static void forget_processes(struct repair_uv *uv)
 {
 	void **head = uv->loop->process_handles;
@@ -165,7 +174,7 @@ static void forget_processes(struct repair_uv *uv)
 	head[0] = head[1] = head;
 }
 
-static void nothing(uv_work_t *work)
+static void do_nothing(uv_work_t *work)
 {
 	(void)work;
 }
@@ -184,15 +193,43 @@ static void at_exit(void)
 
 	if (exiting->loop_init(&loop))
 		return;
-	if (!exiting->queue_work(&loop, &work, nothing, NULL))
+	if (!exiting->queue_work(&loop, &work, do_nothing, NULL))
 		exiting->run(&loop, UV_RUN_DEFAULT);
 	exiting->loop_close(&loop);
 }
 
-int repair_uv_apply(struct repair_uv *uv, struct err *err)
+/*
+ * The pool gives half of its threads, rounded up, to names and other slow
+ * work, and counts those at work in a variable that no fork resets: what the
+ * master had under way counts for ever, and once it fills that half, no name
+ * is ever looked up. The clone's pool is made at its first use, of the size
+ * in the environment; that grows by as many threads as the master's half may
+ * have filled.
+ */
+static int widen_pool(struct repair_uv *uv, struct err *err)
 {
+	const char *given = getenv("UV_THREADPOOL_SIZE");
+	int size = given ? atoi(given) : POOL_DEFAULT;
+	char text[16];
+
+	if (!uv->loop->active_reqs.count)
+		return 0; /* nothing was under way */
+	if (!uv->slow_threads)
+		uv->slow_threads = size < 1 ? 1 : (size + 1) / 2;
+	uv->generations++;
+	size = 2 * (uv->generations + 1) * uv->slow_threads - 1;
+	snprintf(text, sizeof text, "%d", size < POOL_MAX ? size : POOL_MAX);
+	if (setenv("UV_THREADPOOL_SIZE", text, 1) < 0)
+		return err_set(err, -errno, "thread pool");
+	return 0;
+}
+
+static int apply(struct repair_step *step, struct err *err)
+{
+	struct repair_uv *uv = container_of(step, struct repair_uv, step);
 	int code;
 
+	assert(!uv->fault.code);
 	requeue_watchers(uv->loop);
 	code = uv->loop_fork(uv->loop);
 	if (code)
@@ -204,10 +241,34 @@ int repair_uv_apply(struct repair_uv *uv, struct err *err)
 	forget_files(uv->loop);
 	forget_processes(uv);
 	uv->async_send(&uv->loop->wq_async);
-	if (!exiting) {
-		exiting = uv;
-		if (atexit(at_exit))
-			return err_set(err, -ENOMEM, "atexit");
-	}
+	if (widen_pool(uv, err))
+		return err->code;
+	assert(!exiting || exiting == uv);
+	if (!exiting && atexit(at_exit))
+		return err_set(err, -ENOMEM, "atexit");
+	exiting = uv;
 	return 0;
+}
+
+#else /* headers of a libuv whose layout is not known */
+
+static int apply(struct repair_step *step, struct err *err)
+{
+	return check(step, err); /* has failed before, so this is not reached */
+}
+
+#endif
+
+struct repair_step *repair_uv_open(const char *luv_path, void *lua_state)
+{
+	struct repair_uv *uv = calloc(1, sizeof *uv);
+
+	if (!uv)
+		return NULL;
+	uv->step.name = "libuv";
+	uv->step.check = check;
+	uv->step.apply = apply;
+	if (!find_all(uv, luv_path, lua_state, &uv->fault))
+		check_version(uv->version(), &uv->fault);
+	return &uv->step;
 }

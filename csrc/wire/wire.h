@@ -68,7 +68,8 @@
 	 * without an error tells of its post-clone */ \
 	X(READY,         17, "iis") \
 	/* D O -> E: pid, wait status, of a child that was reaped;
-	 * A -> E: of its program, before the VM ends for that */ \
+	 * A -> E: of its program, before the VM ends for that; pid 0: after
+	 * STOP, nothing in the VM needs more time */ \
 	X(EXITED,        18, "ii") \
 	/* E -> O: this pid is yours to reap now: its parent has ended */ \
 	X(ADOPT,         19, "i") \
@@ -118,7 +119,11 @@
 	 * A -> program, before WELCOME: this VM may scale itself */ \
 	X(WATCH,         36, "") \
 	/* E -> O: vmid, the last bytes of a VM's console */ \
-	X(CONSOLE,       37, "is")
+	X(CONSOLE,       37, "is") \
+	/* E -> A, A -> E: number: are you there, and what time is it? */ \
+	X(PING,          38, "i") \
+	/* the answer: the same number, CLOCK_REALTIME in ns */ \
+	X(PONG,          39, "ii")
 /* clang-format on */
 
 enum wire_type {

@@ -10,47 +10,38 @@
 -- sessions and connections is enough. Beside those below, my.NAME are metrics of the user's own. An
 -- empty cell is a value that is not known. Lines that begin with # are passed over. Pure.
 
-local metric = require "gridcentric.policy.metric"
+local registry = require "gridcentric.metrics.registry"
 local suggest = require "gridcentric.util.suggest"
 
 local trace = {}
 
----What a recorded trace has, in this order; replay goes by those that say `is_played`.
----@type { name: string, is_played: boolean? }[]
-trace.COLUMNS = {
-	{ name = "at", is_played = true }, -- seconds since 1970, or any other moment
-	{ name = "cause", is_played = true }, -- why the policy was asked: tick, arrival, change
-	{ name = "sessions", is_played = true },
-	{ name = "connections", is_played = true },
-	{ name = "held" },
-	{ name = "clones", is_played = true }, -- among which the processor time was divided
-	{ name = "coming" },
-	{ name = "denied" },
+-- What a trace has beside metrics.
+local TIMES = {
+	{ name = "at", is_replayed = true }, -- seconds since 1970, or any other moment
+	{ name = "cause", is_replayed = true }, -- why the policy was asked: tick, arrival, change
+}
+local DECISION = {
 	{ name = "desired" }, -- what the policy said
 	{ name = "wanted" }, -- and the plan
-	{ name = "requests", is_played = true },
-	{ name = "errors", is_played = true },
-	{ name = "latency.p50", is_played = true },
-	{ name = "latency.p95", is_played = true },
-	{ name = "latency.p99", is_played = true },
-	{ name = "cpu", is_played = true },
-	{ name = "memory", is_played = true },
-	{ name = "memory_per_clone", is_played = true },
-	{ name = "heap", is_played = true },
 }
 
-local IS_PLAYED = {}
-for _, column in ipairs(trace.COLUMNS) do IS_PLAYED[column.name] = column.is_played or false end
+---What a recorded trace has, in this order. Replay goes by those that say `is_replayed`; `clones`
+---are those that averages were measured over.
+---@type { name: string, is_replayed: boolean? }[]
+trace.COLUMNS = {}
+for _, columns in ipairs { TIMES, registry.counted(), DECISION, registry.measured() } do
+	table.move(columns, 1, #columns, #trace.COLUMNS + 1, trace.COLUMNS)
+end
+
+local IS_REPLAYED = {}
+for _, column in ipairs(trace.COLUMNS) do IS_REPLAYED[column.name] = column.is_replayed or false end
 
 -- Writing ----------------------------------------------------------------------------------------
 
 ---@class gridcentric.TraceColumns what the rows of one trace have
 ---@field names string[]
 ---@field header string
----@field readers ((fun(sample: gridcentric.Sample): number?)|false)[] false: no metric of a sample
-
--- Filled in by row().
-local NOT_SAMPLED = { at = true, cause = true, desired = true, wanted = true }
+---@field readers ((fun(sample: gridcentric.Sample): number?)|false)[] false: filled in by row()
 
 ---@param own string[] names of the user's own metrics
 ---@return gridcentric.TraceColumns
@@ -58,11 +49,11 @@ function trace.columns(own)
 	local names, readers = {}, {}
 	for i, column in ipairs(trace.COLUMNS) do
 		names[i] = column.name
-		readers[i] = not NOT_SAMPLED[column.name] and metric.reader(column.name)
+		readers[i] = registry.BY_NAME[column.name] and registry.reader(column.name) or false
 	end
 	for _, name in ipairs(own) do
 		names[#names + 1] = "my." .. name
-		readers[#readers + 1] = metric.reader("my." .. name)
+		readers[#readers + 1] = registry.reader("my." .. name)
 	end
 	return { names = names, readers = readers, header = table.concat(names, ",") }
 end
@@ -133,11 +124,11 @@ end
 
 local function putter(t, name, where)
 	local is_own = name:find "^my%.[%a_][%w_]*$"
-	if IS_PLAYED[name] == nil and not is_own then
-		fail(where, 'unknown column "%s"%s', name, suggest.hint(IS_PLAYED, name))
+	if IS_REPLAYED[name] == nil and not is_own then
+		fail(where, 'unknown column "%s"%s', name, suggest.hint(IS_REPLAYED, name))
 	end
 	if name == "at" then return put_time(t, where) end
-	if not is_own and not IS_PLAYED[name] then return false end
+	if not is_own and not IS_REPLAYED[name] then return false end
 	if name == "cause" then
 		t.cause = t.cause or {}
 		return put_text(t.cause)
@@ -212,17 +203,20 @@ function trace.read(lines, name)
 	return t
 end
 
+-- A trace that says nothing of requests had none.
+local OF_REQUESTS = {}
+for _, entry in ipairs(registry.measured()) do
+	if entry.source == "proxy" then OF_REQUESTS[#OF_REQUESTS + 1] = entry end
+end
+
 ---What was measured in a row: those fields of a sample that are no counts of this service's.
 ---@param t gridcentric.Trace
 ---@param i integer
 ---@return table<string, any>
 function trace.measured(t, i)
-	local measured = { requests = 0, errors = 0, latency = { p50 = 0, p95 = 0, p99 = 0 }, my = {} }
-	for name, values in pairs(t.measured) do
-		local value = values[i] or nil
-		local outer, inner = name:match "^(.-)%.(.*)$"
-		if outer then measured[outer][inner] = value else measured[name] = value end
-	end
+	local measured = { my = {} }
+	for _, entry in ipairs(OF_REQUESTS) do registry.set(measured, entry.name, entry.idle) end
+	for name, values in pairs(t.measured) do registry.set(measured, name, values[i] or nil) end
 	return measured
 end
 

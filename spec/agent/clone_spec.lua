@@ -87,6 +87,94 @@ describe("the program of the agent", function()
 	end)
 end)
 
+-- A program that listens on port 8001 until the file "closed" is there, and again without it.
+local FICKLE = [[
+	local uv = require "luv"
+	local path, server = %q, nil
+	local timer = uv.new_timer()
+	timer:start(0, 5, function()
+		local is_closed = uv.fs_stat(path) ~= nil
+		if is_closed and server then server:close() server = nil end
+		if is_closed or server then return end
+		server = uv.new_tcp()
+		assert(server:bind("0.0.0.0", 8001))
+		assert(server:listen(1, print))
+	end)
+	uv.run()
+]]
+
+describe("a clone whose port does not answer", function()
+	local function boot_fickle(t)
+		local path = t.tmpdir() .. "/closed"
+		local engine = agent.boot(t, { "lua5.4", "-e", FICKLE:format(path) }, { port = 8001 })
+		assert.same({ 0, 0, "" }, engine:expect "READY")
+		return engine, path
+	end
+
+	-- Has the program of the master listen no more.
+	local function close(t, engine, path)
+		io.open(path, "w"):close()
+		t.wait_until(function() return engine:inside("ss -Hltn 'sport = 8001'") == "" end, nil,
+			"the end of the listener")
+	end
+
+	it("is not ready, and says so", function()
+		agent.run(function(t)
+			local engine, path = boot_fickle(t)
+			close(t, engine, path)
+			prepare(engine)
+			engine:identity{ snapshot = 1, vmid = 1, random = random, port = 8001 }
+			assert.same({ 1, -111, "nothing listens on port 8001 in the machine" },
+				engine:expect "READY")
+		end)
+	end)
+
+	it("is ready when its post-clone has seen to that", function()
+		agent.run(function(t)
+			local engine, path = boot_fickle(t)
+			agent.hook(engine, "post-clone", ("rm %q; echo up again; exit 1"):format(path))
+			close(t, engine, path)
+			prepare(engine)
+			engine:identity{ snapshot = 1, vmid = 1, random = random, port = 8001 }
+			assert.same({ 1, 0, "post-clone: exit status 1: up again" }, engine:expect "READY")
+			assert.matches(":8001", engine:inside "ss -Htln")
+		end)
+	end)
+end)
+
+describe("a VM that is to end", function()
+	it("tells the program, and says when it has ended", function()
+		agent.run(function(t)
+			local engine = boot(t)
+			engine:send("STOP", 0, 0, 1000)
+			assert.equal(15, engine:expect("EXITED")[2]) -- a wait status
+		end)
+	end)
+
+	it("finds a program that has a unit of its own by its port", function()
+		agent.run(function(t)
+			local engine = agent.start(t)
+			engine:expect "HELLO"
+			local file = t.tmpdir() .. "/closed"
+			local p = t.spawn{ "nsenter", "-t", tostring(engine.process.pid), "-m", "-n", "--", "lua5.4",
+				"-e", FICKLE:format(file) }
+			engine:identity{ port = 8001 }
+			assert.same({ 0, 0, "" }, engine:expect "READY")
+			engine:send("STOP", 0, 0, 1000)
+			assert.same({ 0, 0 }, engine:expect "EXITED")
+			assert.equal(15, (select(2, p:wait())))
+		end)
+	end)
+
+	it("has nothing to wait for where nothing listens", function()
+		agent.run(function(t)
+			local engine = agent.boot(t)
+			engine:send("STOP", 0, 0, 1000)
+			assert.same({ 0, 0 }, engine:expect "EXITED")
+		end)
+	end)
+end)
+
 describe("a snapshot", function()
 	it("finds all standing still, until the source is told to go on", function()
 		agent.run(function(t)
@@ -209,7 +297,18 @@ describe("a clone", function()
 			assert.same({ "52:54:67:63:00:06", "10.77.0.6/16" }, { card(engine, "second") })
 			assert.matches("default via 10.0.2.2 dev first", engine:inside "ip route")
 			assert.matches("^" .. ("%x"):rep(32) .. "$", engine:inside "cat /etc/machine-id")
-			assert.not_equal(id, engine:inside "cat /etc/machine-id")
+			local own = engine:inside "cat /etc/machine-id"
+			assert.not_equal(id, own)
+			local HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\t%s\t# gridcentric"
+			assert.equal(HOSTS:format "clone-5", engine:inside "cat /etc/hosts")
+			-- what journald writes to is found under the new name, also in the clone of a clone
+			assert.equal(id, engine:inside("readlink /var/log/journal/" .. own))
+			prepare(engine, 2)
+			engine:identity{ snapshot = 2, vmid = 6, host = "c-6", random = random, port = 8001,
+				cards = agent.cards }
+			assert.same({ 6, 0, "" }, engine:expect "READY")
+			assert.equal(id, engine:inside "readlink /var/log/journal/$(cat /etc/machine-id)")
+			assert.equal(HOSTS:format "c-6", engine:inside "cat /etc/hosts")
 		end)
 	end)
 

@@ -31,6 +31,66 @@ describe("a port", function()
 	end)
 end)
 
+describe("programs, while the port is closed", function()
+	it("wait, and are answered when it is open again", function()
+		agent.run(function(t)
+			local engine = agent.boot(t)
+			engine.connection:close()
+			engine.process:errline "the engine has ended"
+			local one = agent.connect(t, engine)
+			one:send("TICKET_REQUEST", 7, 1, 1, 1, 1000)
+			engine:accept()
+			engine:expect "HELLO"
+			engine:identity{}
+			local request = engine:expect "TICKET_REQUEST"
+			one:expect "WELCOME"
+			engine:send("TICKET", request[1], -4001, "no resources", "", 0, 0, 0, 0)
+			assert.same({ 7, -4001 }, { table.unpack(one:expect "TICKET", 1, 2) })
+		end)
+	end)
+
+	it("see an end when it stays closed", function()
+		agent.run(function(t)
+			local engine = agent.boot(t, { env = { GRIDCENTRIC_PORT_WAIT = "0.5" }, once = true })
+			engine.connection:close()
+			engine.process:errline "the engine has ended"
+			assert(os.remove(engine.port))
+			local one = agent.connect(t, engine)
+			one:send("TICKET_REQUEST", 7, 1, 1, 1, 1000)
+			assert.is_nil((one:read()))
+			assert.equal(1, (engine.process:wait()))
+		end)
+	end)
+
+	it("wait also in a clone that becomes one meanwhile", function()
+		if agent.missing_root then return pending(agent.missing_root) end
+		agent.run(function(t)
+			local engine = agent.boot(t)
+			agent.hook(engine, "post-clone", ("while ! [ -e '%s/go' ]; do sleep 0.01; done")
+				:format(engine.dir))
+			local one = agent.connect(t, engine)
+			one:expect "WELCOME"
+			engine:send("PREPARE", 1)
+			engine:expect "PREPARED"
+			engine:identity{ snapshot = 1, vmid = 2, random = ("r"):rep(64) }
+			one:expect "BECOME"
+			engine.connection:close()
+			engine.process:errline "the engine has ended"
+			assert.is_nil((one:read()))
+			local late = agent.connect(t, engine)
+			late:send("LIST", 1)
+			io.open(engine.dir .. "/go", "w"):close()
+			engine:accept()
+			engine:expect "HELLO"
+			engine:identity{ vmid = 2 }
+			assert.same({ 2, 0, "" }, engine:expect "READY")
+			engine:send("DOMAINS", engine:expect("LIST")[1])
+			late:expect "WELCOME"
+			assert.same({ 1 }, late:expect "DOMAINS")
+		end)
+	end)
+end)
+
 describe("a port that is a device", function()
 	it("carries messages of all lengths both ways", function()
 		agent.run(function(t)

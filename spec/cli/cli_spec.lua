@@ -1,7 +1,6 @@
 local async = require "spec.support.async"
 local boot_line = require "gridcentric.cli.boot_line"
 local columns = require "gridcentric.cli.columns"
-local duration = require "gridcentric.cli.duration"
 local history = require "gridcentric.cli.history"
 local journal = require "gridcentric.cli.journal"
 local paths = require "spec.support.paths"
@@ -129,7 +128,7 @@ describe("cli", function()
 				"  my.jobs cannot be had: ECONNREFUSED",
 				"  CLONE  STATE        FOR  ADDRESS          PID  SESSIONS  CONNECTIONS  CPU  MEMORY",
 				"      1  ready     12.5 s  127.64.0.1:8001   81         3            4  50%  2.5 MB",
-				"      -  starting   0.1 s  -                  -         2            2    -       -",
+				"      -  starting  100 ms  -                  -         2            2    -       -",
 			}, status.lines(state, plain))
 		end)
 
@@ -148,11 +147,6 @@ describe("cli", function()
 				"       1  ready   81  local  127.64.0.1:8001",
 			}, status.lines(state, plain))
 		end)
-	end)
-
-	it("says durations as people do", function()
-		local expected = { [0.1] = "0.1 s", [99] = "99 s", [300] = "5 min", [7200] = "2.0 h" }
-		for seconds, text in pairs(expected) do assert.equal(text, duration(seconds)) end
 	end)
 
 	it("shows rows of the ledger, each on one line", function()

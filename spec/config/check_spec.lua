@@ -40,13 +40,21 @@ describe("check", function()
 		assert.matches("check_spec.lua:%d+: attempt to index", list[5].reason)
 	end)
 
-	it("takes what only clones can show as not known", function()
+	it("has the values of a service without clones, as live", function()
 		local list, ok = rows { scale = function(_, sample)
-			if sample.cpu then return 9 end
-			return nil, "metric cpu is missing", "MISSING"
+			return sample.cpu + sample.memory + sample.latency.p99 + sample.denied
+		end }
+		assert.is_true(ok)
+		assert.equal("0 0 0 0 0 0", column(list, "desired"))
+	end)
+
+	it("takes what only the program can report as not known", function()
+		local list, ok = rows { scale = function(_, sample)
+			if sample.heap then return 9 end
+			return nil, "metric heap is missing", "MISSING"
 		end, on_missing = "max" }
 		assert.is_true(ok)
 		assert.equal("16 16 16 16 16 16", column(list, "desired"))
-		assert.equal("metric cpu is missing", list[1].reason)
+		assert.equal("metric heap is missing", list[1].reason)
 	end)
 end)

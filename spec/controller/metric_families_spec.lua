@@ -24,7 +24,7 @@ describe("/metrics", function()
 
 	local function read(s)
 		local found = {}
-		local text = exposition.render(families.of(s.service))
+		local text = exposition.render(families.of(s.service:report(), s.service.metrics))
 		for _, series in ipairs(assert(parser.parse(text)).samples) do
 			local _, label = next(series.labels)
 			local key = label and ("%s %s"):format(series.name, label) or series.name
@@ -50,6 +50,28 @@ describe("/metrics", function()
 		assert.equal(3, found["own_metric queue"])
 		assert.equal(1, found.program_up)
 		assert.equal(0, found.metric_missing)
+	end)
+
+	it("shows clones that were ejected, drained and cut", function()
+		local s = fake_service.new {
+			clones = { min = 2 }, health = { failures = 1, eject_time = 100 }, drain = true,
+			drain_timeout = 1, route = "latest",
+		}
+		s.clock.advance(1)
+		s.proxy:client():request()
+		s.service.rotation:on_outcome(s.service.fleet.pool.ready[1], "ECONNREFUSED")
+		local found = read(s)
+		assert.equal(1, found["clones ejected"])
+		assert.equal(1, found.clones_ejected_total)
+		assert.equal(0, found["clones draining"])
+		assert.equal(0, found.clones_drained_total)
+		s.service:hold(0)
+		s.clock.advance(0.1)
+		assert.equal(1, read(s)["clones draining"])
+		s.clock.advance(5)
+		found = read(s)
+		assert.equal(1, found.clones_drained_total) -- nobody was on the other one
+		assert.equal(1, found.connections_cut_total)
 	end)
 
 	it("is what promtool takes for good", function()

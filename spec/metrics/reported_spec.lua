@@ -1,8 +1,8 @@
-local told = require "gridcentric.metrics.reported"
+local reported = require "gridcentric.metrics.reported"
 
-describe("what domains have told", function()
+describe("what domains have reported", function()
 	it("is summed over those that live, or as the policy says", function()
-		local t = told.new()
+		local t = reported.new()
 		for vmid = 1, 3 do
 			t:set(vmid, "queue", vmid)
 			t:set(vmid, "busy", vmid)
@@ -17,7 +17,7 @@ describe("what domains have told", function()
 	end)
 
 	it("keeps what is between us and the guest API to us", function()
-		local t = told.new()
+		local t = reported.new()
 		t:set(0, "_heap", 5000)
 		assert.equal(5000, t:get(0, "_heap"))
 		assert.is_nil(t:get(1, "_heap"))
@@ -25,7 +25,7 @@ describe("what domains have told", function()
 	end)
 
 	it("passes over what is no name or number", function()
-		local t = told.new()
+		local t = reported.new()
 		t:set(1, "no-name", 1)
 		t:set(1, ("x"):rep(65), 1)
 		t:set(1, "nan", 0 / 0)
@@ -34,7 +34,7 @@ describe("what domains have told", function()
 	end)
 
 	it("holds 64 names of a domain", function()
-		local t, n = told.new(), 0
+		local t, n = reported.new(), 0
 		for i = 1, 100 do t:set(1, "name" .. i, i) end
 		t:set(1, "name1", 7)
 		for _ in pairs(t:measure {}) do n = n + 1 end

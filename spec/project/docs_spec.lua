@@ -9,10 +9,10 @@ local gcscale_commands = require "gridcentric.cli.commands"
 local globals = require "gridcentric.config.globals"
 local history = require "gridcentric.policy.rules.history"
 local json = require "dkjson"
-local metric = require "gridcentric.policy.metric"
 local paths = require "spec.support.paths"
 local policy = require "gridcentric.config.load"
 local printer = require "gridcentric.policy.rules.print"
+local registry = require "gridcentric.metrics.registry"
 local route_schema = require "gridcentric.route.schema"
 local rules = require "gridcentric.policy.rules"
 local samples = require "spec.support.policy"
@@ -313,20 +313,30 @@ describe("the manual #lint", function()
 		end
 	end)
 
-	it("has all metrics that a policy can name, and their kinds", function()
-		local text = section("gcscale-policy.5", "Ss", "Metrics by name")
-		for name, entry in pairs(metric.KNOWN) do
-			assert(text:find(("\n.It Li %s Ta %s Ta "):format(name, entry.kind), 1, true), name)
+	it("has all metrics that a policy can name, and what a policy is given", function()
+		local text = page_text["gcscale-policy.5"]
+		for _, entry in ipairs(registry.LIST) do
+			local row = ("\n %s %s %s %s\n"):format(entry.name, entry.kind, entry.measured_in, entry.source)
+			assert(text:find(row, 1, true), row)
+			assert(text:find(("\n %s%%s+%%u"):format(entry.name)), entry.name) -- and a sentence
+		end
+		local sample = samples.sample {}
+		for _, entry in ipairs(registry.REST) do sample[entry.name] = nil end
+		for _, entry in ipairs(registry.LIST) do sample[entry.name:match "^[^.]+"] = nil end
+		assert.same({}, sample)
+	end)
+
+	it("has all families of /metrics", function()
+		local text = page_text["gcscale-policy.5"]:match "\n/METRICS\n(.-)\nTHE PLAN\n"
+		local families = require "gridcentric.controller.metric_families"
+		local service = require("spec.support.fake_service").new({}).service
+		for _, family in ipairs(families.of(service:report(), service.metrics)) do
+			local name = family.name:gsub("^gridcentric_", "")
+			assert(is_word_in(text, name), name)
 		end
 	end)
 
-	it("has all that a policy is given", function()
-		local metrics = read "lua/gridcentric/metrics/init.lua"
-		local sample = metrics:match "@class gridcentric.Sample\n(.-)\n\n"
-		local text = section("gcscale-policy.5", "Ss", "The sample")
-		for name in sample:gmatch "@field ([%l_]+)" do
-			assert(text:find(("\n.It Li %s\n"):format(name), 1, true), name)
-		end
+	it("has all that a route is given", function()
 		local pool = read "lua/gridcentric/controller/pool.lua"
 		local clone = pool:match "@class gridcentric.Clone\n(.-)\n\n"
 		for row in section("gcscale-policy.5", "Sh", "ROUTES"):gmatch "\n%.It Li ([%l ,]+)\n" do

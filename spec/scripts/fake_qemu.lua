@@ -12,6 +12,7 @@ local QMP, CHANNEL, CONSOLE, RAM = 3, 4, 5, 6 -- descriptors
 local WRITTEN = 16 << 20 -- bytes of RAM that a program has
 -- csrc/wire/wire.h
 local HELLO, PREPARE, PREPARED, READY, STOP, DONE, IDENTITY = 1, 13, 14, 17, 21, 12, 34
+local PING, PONG = 38, 39
 local FLOOD, STOPS = 100000, 1000 -- messages
 local EBUSY = -16
 
@@ -33,7 +34,9 @@ end
 
 local function hello() return frame(HELLO, "i8s4i8i8", 1, "", 4, 1) end
 local function prepared(job, err) return frame(PREPARED, "i8i8s4", job, err, "") end
-local function ready(vmid) return frame(READY, "i8i8s4", vmid, 0, "") end
+local function ping() return frame(PING, "i8", 1) end
+local function pong(number) return frame(PONG, "i8i8", number, 0) end
+local function ready(vmid) return ping() .. frame(READY, "i8i8s4", vmid, 0, "") end
 
 -- ---- the agent -------------------------------------------------------------------
 
@@ -44,10 +47,29 @@ local honest = {
 	start = hello,
 	prepare = function(job) return prepared(job, 0) end,
 	identity = ready,
+	ping = pong,
+	asked = function() end, -- QEMU, for its status
 }
 
 local modes = {
 	honest = {},
+	silent = { ping = function() return "" end },
+	-- of a version that knows no PING
+	old = {
+		identity = function(vmid) return frame(READY, "i8i8s4", vmid, 0, "") end,
+		ping = function() error "it was sent a PING" end,
+	},
+	gone = {
+		asked = function()
+			qmp:write '{"event": "VSERPORT_CHANGE", "data": {"id": "agent-port", "open": false}}\r\n'
+		end,
+		ping = function() return "" end,
+	},
+	panicked = {
+		asked = function()
+			qmp:write '{"event": "GUEST_PANICKED", "data": {"action": "pause"}}\r\n'
+		end,
+	},
 	prepared_twice = { prepare = function(job) return prepared(job, 0):rep(2) end },
 	prepared_and_not = { prepare = function(job) return prepared(job, 0) .. prepared(job, -5) end },
 	-- for the job that is to come, too
@@ -81,6 +103,10 @@ local function on_done(fields)
 	end
 end
 
+local npings, nasked = 0, 0
+
+local function count(what, n) console:write(("%s %d\n"):format(what, n)) end
+
 local function on_message(kind, fields)
 	if kind == PREPARE then
 		channel:write(agent.prepare((("<i8"):unpack(fields))))
@@ -88,6 +114,10 @@ local function on_message(kind, fields)
 		local snapshot, vmid = ("<i8i8"):unpack(fields)
 		-- a master that goes on, after a snapshot, is told so
 		if is_clone or snapshot == 0 then channel:write(agent.identity(vmid)) end
+	elseif kind == PING then
+		npings = npings + 1
+		count("pinged", npings)
+		channel:write(agent.ping((("<i8"):unpack(fields))))
 	elseif kind == DONE then
 		on_done(fields)
 	end
@@ -107,6 +137,11 @@ end)
 -- ---- QEMU ------------------------------------------------------------------------
 
 local function on_command(name)
+	if name == "query-status" then
+		nasked = nasked + 1
+		count("asked", nasked)
+		agent.asked()
+	end
 	qmp:write(name == "human-monitor-command" and '{"return": ""}\r\n' or '{"return": {}}\r\n')
 	if name == "migrate-incoming" then
 		qmp:write '{"event": "MIGRATION", "data": {"status": "completed"}}\r\n'

@@ -123,6 +123,9 @@ end
 local SETUP = [[
 	mount -t tmpfs none /etc
 	echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+	printf '127.0.0.1\tlocalhost' >/etc/hosts
+	mount -t tmpfs none /var/log
+	mkdir -p /var/log/journal/0123456789abcdef0123456789abcdef
 	[ -z "$SPEC_CGROUP" ] || mount -t cgroup2 none /sys/fs/cgroup
 	unset SPEC_CGROUP
 	! command -v ip >/dev/null || ip link add second type veth peer name first || :

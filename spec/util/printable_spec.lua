@@ -12,6 +12,12 @@ describe("a printable line", function()
 		end
 	end)
 
+	it("is UTF-8, whatever it was", function()
+		assert.equal("a\u{FFFD}b\u{FFFD}", printable.line "a\xFFb\xC3")
+		assert.equal("\u{FFFD}\u{FFFD}x", printable.valid "\xED\xFFx")
+		assert.equal(2000000, utf8.len(printable.valid(("\xFF"):rep(2000000))))
+	end)
+
 	it("has no C1 made of what is left", function()
 		for _, text in ipairs { "\xC2\xC2\x9B\x9B", "\xC2\7\x9B", "\xC2\xC2\x9B\xC2\x9B\x9B", "\xC2" } do
 			for _, clean in ipairs { printable.line(text), printable.without_c1(text) } do

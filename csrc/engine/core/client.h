@@ -15,6 +15,8 @@ struct client {
 	struct domain *domain; /* which it is; NULL: none */
 	int vmid;	       /* of that domain, 0 without one */
 	int cut;	/* why it went, negated errno; 0: it ended by itself */
+	int has_spoken; /* since it was last asked about: heartbeat.h */
+	int knows_ping; /* it has sent one */
 	int watches;	/* it is told of the domains that come from its
 				* own */
 	int64_t op;	/* of a control client's COMMAND ... */

@@ -421,6 +421,14 @@ void domain_stop(struct domain *domain, int grace_ms, struct client *client,
 	}
 }
 
+void domain_hurry(struct domain *domain, int rest_ms)
+{
+	if (domain->state == DOMAIN_STOPPING && domain->deadline.loop &&
+	    loop_now() + rest_ms < domain->deadline.due_ms)
+		loop_timer_start(&domain->engine->loop, &domain->deadline,
+				 rest_ms, on_grace_over);
+}
+
 int domain_count_waiters(const struct domain *domain,
 			 const struct client *client)
 {

@@ -91,6 +91,10 @@ void domain_reaped(struct domain *domain, int status);
 void domain_stop(struct domain *domain, int grace_ms, struct client *client,
 		 int64_t op);
 
+/* One that is told to end has done what it had to: SIGKILL comes within
+ * rest_ms. Harmless for one that is not. */
+void domain_hurry(struct domain *domain, int rest_ms);
+
 /* How often a client waits for its end. */
 int domain_count_waiters(const struct domain *domain,
 			 const struct client *client);

@@ -14,6 +14,7 @@
 #include "engine/core/backend.h"
 #include "engine/core/client.h"
 #include "engine/core/domain.h"
+#include "engine/fork/lifeline.h"
 #include "engine/host/listeners.h"
 
 /* b->data: the images that wait for PREPARED. */
@@ -66,7 +67,7 @@ static int copy_fds(struct engine *engine, struct domain *domain, int *fds)
 
 	fds[n++] = domain->far_end;
 	domain->far_end = -1;
-	fds[n++] = fcntl(engine->lifeline[0], F_DUPFD_CLOEXEC, 3);
+	fds[n++] = lifeline_open(engine->lifeline[0]);
 	for (i = 0; i < lease->nsockets; i++)
 		fds[n++] = fcntl(lease->sockets[i].fd, F_DUPFD_CLOEXEC, 3);
 	for (i = 0; i < n; i++)

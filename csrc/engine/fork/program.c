@@ -8,22 +8,28 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "engine/fork/lifeline.h"
 
 #define CHANNEL_FD  3 /* where the program finds its channel ... */
 #define LIFELINE_FD 4 /* ... and its lifeline */
 
-/* Starts the program, with the limit of descriptors that the engine itself
- * was started with. */
-static int start(struct engine *engine, const struct process_spec *spec,
-		 pid_t *pid)
+/* Starts the program with a lifeline, and with the limit of descriptors that
+ * the engine itself was started with. */
+static int start(struct engine *engine, struct process_spec *spec, pid_t *pid)
 {
+	int code, lifeline = lifeline_open(engine->lifeline[0]);
 	struct rlimit raised;
-	int code;
+
+	if (lifeline < 0)
+		return lifeline;
+	spec->fds[1].from = lifeline;
+	spec->fds[1].to = LIFELINE_FD;
 
 	getrlimit(RLIMIT_NOFILE, &raised);
 	setrlimit(RLIMIT_NOFILE, &engine->given_files);
 	code = process_start(spec, pid);
 	setrlimit(RLIMIT_NOFILE, &raised);
+	close(lifeline);
 	return code;
 }
 
@@ -48,8 +54,6 @@ int program_start(struct engine *engine, int port, const char *dir,
 		 port, domain->token);
 	spec.fds[0].from = domain->far_end;
 	spec.fds[0].to = CHANNEL_FD;
-	spec.fds[1].from = engine->lifeline[0];
-	spec.fds[1].to = LIFELINE_FD;
 	setenv("GRIDCENTRIC_CHANNEL", where, 1);
 	if (port) {
 		snprintf(where, sizeof where, "%d", port);

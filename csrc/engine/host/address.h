@@ -21,7 +21,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 
-#define ADDRESS_MAX_LISTENERS 16 /* of one program */
+#define ADDRESS_MAX_LISTENERS 62 /* of one program: what FORK carries */
 #define ADDRESS_QUARANTINE_MS 60000
 
 /* A socket that a program listens on, as it told. */

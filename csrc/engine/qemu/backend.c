@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "engine/core/client.h"
@@ -16,8 +17,26 @@
 #include "engine/qemu/snapshot.h"
 #include "engine/qemu/stock.h"
 
+/* The guest's kernel says so through pvpanic, before anything else is known. */
+static void on_panic(struct qemu_vm *vm)
+{
+	char line[128];
+	struct err err;
+
+	err_say(&err, -GC_EVM, "its kernel has panicked: %s",
+		vm_last_line(&vm->vm, line, sizeof line));
+	domain_fail(vm->domain, &err);
+}
+
 static void on_event(struct qemu_vm *vm, const char *name, json_t *data)
 {
+	const char *id = json_string_value(json_object_get(data, "id"));
+
+	if (strcmp(name, "GUEST_PANICKED") == 0)
+		on_panic(vm);
+	if (strcmp(name, "VSERPORT_CHANGE") == 0 && id &&
+	    strcmp(id, VM_AGENT_PORT) == 0)
+		heartbeat_port(vm, json_is_true(json_object_get(data, "open")));
 	qemu_clone_event(vm, name, data);
 	qemu_disk_event(vm, name, data);
 }
@@ -97,8 +116,10 @@ static void ready(struct backend *b, struct domain *domain, struct err *err)
 		qemu_clone_said(vm, err);
 	else
 		b->said(domain, err);
-	if (domain->state == DOMAIN_READY && domain->made == vm)
-		qemu_stock_refill(vm);
+	if (domain->state != DOMAIN_READY || domain->made != vm)
+		return;
+	heartbeat_start(vm);
+	qemu_stock_refill(vm);
 }
 
 static int stop(struct backend *b, struct domain *domain, int grace_ms)
@@ -134,6 +155,7 @@ static void gone(struct backend *b, struct domain *domain)
 	if (!vm)
 		return;
 	domain->made = NULL;
+	heartbeat_stop(vm);
 	if (vm->snapshot)
 		qemu_snapshot_source_gone(vm->snapshot);
 	qemu_stock_free(vm->stock);

@@ -6,6 +6,7 @@
  *	   |--> qemu_snapshot	stops a VM for a moment, and has its image
  *	   |--> qemu_clone	makes VMs go on from an image
  *	   |--> qemu_disk	what each of them reads from and writes to
+ *	   |--> heartbeat	notices VMs that do not live any more
  *	   '--> qemu_stock	what is made ahead: a copy of the RAM, and VMs
  *				that wait for their state
  */
@@ -17,6 +18,7 @@
 #include "engine/core/domain.h"
 #include "engine/net/tap.h"
 #include "engine/qemu/disk.h"
+#include "engine/qemu/heartbeat.h"
 #include "engine/vm/vm.h"
 
 struct qemu_stock;
@@ -37,7 +39,8 @@ struct qemu_vm {
 	int64_t hello_ms; /* loop_now() at which its agent spoke, 0: not yet */
 	int has_said;	  /* READY, of which one counts */
 	struct qemu_disk disk;
-	struct qemu_vm *next; /* in a stock */
+	struct heartbeat heartbeat; /* while it is ready */
+	struct qemu_vm *next;	    /* in a stock */
 };
 
 /* How START_VM wants it; zeroed before it is filled. */

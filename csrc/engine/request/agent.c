@@ -1,12 +1,14 @@
 /* engine/request/agent - see engine/request/agent.h */
 #include "engine/request/agent.h"
 
+#include "base/clock.h"
 #include "engine/core/client.h"
 #include "engine/core/domain.h"
 #include "engine/request/domain.h"
 #include "engine/request/owner.h"
 
-#define MAX_GRACE_MS 60000 /* that a guest may give */
+#define MAX_GRACE_MS  60000 /* that a guest may give */
+#define LAST_WORDS_MS 1000  /* for a VM to end after its program */
 
 static int grace_of(int64_t asked_ms)
 {
@@ -28,6 +30,25 @@ static void on_vm_bye(struct client *client, struct wire_msg *msg)
 			domain_stop(domain, grace_ms, NULL, 0);
 	}
 	client->watches = 0;
+}
+
+/* What time is it? */
+static void on_ping(struct client *client, int64_t number)
+{
+	client->knows_ping = 1;
+	wire_put(channel_out(&client->channel), WIRE_PONG, number,
+		 clock_wall_ns());
+	channel_send(&client->channel);
+}
+
+/* The VM's program has ended; pid 0: after STOP, nothing is left in there that
+ * would need more time. */
+static void on_exited(struct domain *domain, struct wire_msg *msg)
+{
+	int pid = (int)wire_int(msg);
+
+	domain->program_status = (int)wire_int(msg) & 0xffff;
+	domain_hurry(domain, pid ? LAST_WORDS_MS : 0);
 }
 
 /* What a VM may ask beside what any domain may. EXITED is of its own program,
@@ -58,10 +79,9 @@ void request_agent(struct client *client, struct wire_msg *msg)
 			request_owner(client, msg);
 		break;
 	case WIRE_BYE: on_vm_bye(client, msg); break;
-	case WIRE_EXITED:
-		wire_int(msg); /* a pid in there */
-		client->domain->program_status = (int)wire_int(msg) & 0xffff;
-		break;
+	case WIRE_EXITED: on_exited(client->domain, msg); break;
+	case WIRE_PING: on_ping(client, wire_int(msg)); break;
+	case WIRE_PONG: break; /* that it came is what counts */
 	case WIRE_FORKED: break;
 	default: request_domain(client, msg); break;
 	}

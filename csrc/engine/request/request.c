@@ -86,6 +86,7 @@ void request_handle(struct client *client, struct wire_msg *msg)
 {
 	struct backend *backend = &client->engine->backend;
 
+	client->has_spoken = 1;
 	if (client->role < 0) {
 		if (msg->type != WIRE_HELLO || identify(client, msg))
 			refuse(client);

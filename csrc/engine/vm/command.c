@@ -143,6 +143,9 @@ static void add_machine(struct command *command, const struct vm_plan *plan)
 		   spec->memory_mib, FD_RAM, plan->is_clone ? "off" : "on");
 	/* another one in each: kernels that know it reseed by it */
 	add_option(command, "-device", "vmgenid,guid=auto");
+	/* a kernel that panics says so, and QEMU ends; on the ISA bus, so that
+	 * network cards keep their places, and with them their names */
+	add_option(command, "-device", "pvpanic");
 	add(command, "-nodefaults");
 	add(command, "-no-user-config");
 	add(command, "-no-reboot");
@@ -166,7 +169,8 @@ static void add_channels(struct command *command)
 	add_option(command, "-device", "virtio-serial-pci,max_ports=2");
 	add_option(command, "-chardev", "socket,id=agent,fd=%d", FD_CHANNEL);
 	add_option(command, "-device",
-		   "virtserialport,chardev=agent,name=org.gridcentric.agent");
+		   "virtserialport,id=" VM_AGENT_PORT
+		   ",chardev=agent,name=org.gridcentric.agent");
 }
 
 static void add_cards(struct command *command, const struct vm_plan *plan)

@@ -44,6 +44,8 @@ struct vm_far {
 	int tap;		   /* where spec has_tap */
 };
 
+#define VM_AGENT_PORT "agent-port" /* QEMU's name for the agent's port */
+
 struct vm_plan {
 	const struct vm_spec *spec;
 	const struct vm_image *image;

@@ -1,6 +1,7 @@
 /* qmp - see qmp.h */
 #include "engine/vm/qmp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -13,7 +14,8 @@
 #include "base/setting.h"
 #include "base/unix_socket.h"
 
-#define READ_SIZE 4096
+#define READ_SIZE   4096
+#define LIMIT_PARTS 4 /* of the time limit, which are counted */
 
 struct qmp_command {
 	struct qmp_command *next;
@@ -64,11 +66,29 @@ static void lose(struct qmp *qmp, int code, const char *what)
 	qmp->lost(qmp, &err);
 }
 
-static void on_late(struct loop_timer *timer)
+static void on_part_over(struct loop_timer *timer);
+
+/* Begins the next part of the time limit of the command under way. */
+static void start_part(struct qmp *qmp, struct loop *loop)
+{
+	int limit_ms = setting_ms("GRIDCENTRIC_QMP_TIMEOUT", QMP_TIMEOUT_MS);
+
+	loop_timer_start(loop, &qmp->timer, limit_ms / LIMIT_PARTS,
+			 on_part_over);
+}
+
+/* An engine that was stopped for a while finds one part over, not the whole
+ * limit: the answer may be there already, to be read next. */
+static void on_part_over(struct loop_timer *timer)
 {
 	struct qmp *qmp = container_of(timer, struct qmp, timer);
 
-	lose(qmp, -ETIMEDOUT, qmp->first ? qmp->first->name : "greeting");
+	assert(qmp->parts < LIMIT_PARTS);
+	if (++qmp->parts < LIMIT_PARTS)
+		start_part(qmp, qmp->source.loop);
+	else
+		lose(qmp, -ETIMEDOUT,
+		     qmp->first ? qmp->first->name : "greeting");
 }
 
 /* ---- sending ----------------------------------------------------------- */
@@ -110,9 +130,8 @@ static void start_first(struct qmp *qmp)
 {
 	if (!qmp->first || !qmp->source.loop || qmp->source.fd < 0)
 		return;
-	loop_timer_start(qmp->source.loop, &qmp->timer,
-			 setting_ms("GRIDCENTRIC_QMP_TIMEOUT", QMP_TIMEOUT_MS),
-			 on_late);
+	qmp->parts = 0;
+	start_part(qmp, qmp->source.loop);
 	if (qmp->greeted)
 		send_first(qmp);
 }

@@ -26,7 +26,8 @@ struct qmp_command;
 
 struct qmp {
 	struct loop_source source;
-	struct loop_timer timer;
+	struct loop_timer timer; /* a part of the limit of the first command */
+	int parts;		 /* that are over */
 	struct qmp_command *first, *last; /* the first one was sent */
 	int greeted;
 	char *in; /* what has come of a line */

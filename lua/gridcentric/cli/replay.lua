@@ -2,7 +2,6 @@
 
 local chart = require "gridcentric.cli.chart.text"
 local columns = require "gridcentric.cli.columns"
-local duration = require "gridcentric.cli.duration"
 local exit = require "gridcentric.cli.exit"
 local json = require "dkjson"
 local policy = require "gridcentric.config.load"
@@ -10,6 +9,7 @@ local replay = require "gridcentric.replay"
 local steps = require "gridcentric.cli.chart.steps"
 local svg = require "gridcentric.cli.chart.svg"
 local trace = require "gridcentric.trace"
+local units = require "gridcentric.util.units"
 
 local WIDTH = 80 -- where there is no terminal
 
@@ -20,7 +20,7 @@ local SHOWN = {
 	{ "too few clones", function(r)
 		local percent = r.under_s / r.seconds * 100
 		local share = percent > 0 and percent < 0.01 and "< 0.01" or ("%.2f"):format(percent)
-		return ("%s (%s%%)"):format(duration(r.under_s), share)
+		return ("%s (%s%%)"):format(units.show(r.under_s, "s"), share)
 	end },
 	{ "held", function(r) return ("%d"):format(r.held) end },
 	{ "refused", function(r) return ("%d"):format(r.refused) end },
@@ -88,7 +88,7 @@ local function svg_of(results, span, path)
 	end
 	return svg.render {
 		title = "Replay of " .. path:match "[^/]*$",
-		subtitle = ("%s, %d rows"):format(duration(span.to - span.from), span.rows),
+		subtitle = ("%s, %d rows"):format(units.show(span.to - span.from, "s"), span.rows),
 		from = span.from, to = span.to, load = results[1].load, load_title = "Sessions",
 		series = series, titles = titles,
 	}

@@ -1,9 +1,9 @@
 -- gcscale status: what runs, and how it is.
 
 local columns = require "gridcentric.cli.columns"
-local duration = require "gridcentric.cli.duration"
 local exit = require "gridcentric.cli.exit"
 local json = require "dkjson"
+local metric = require "gridcentric.policy.metric"
 local printable = require "gridcentric.util.printable"
 local units = require "gridcentric.util.units"
 
@@ -24,7 +24,7 @@ local function clone_rows(clones)
 	local rows = {}
 	for i, clone in ipairs(clones) do
 		rows[i] = {
-			tostring(clone.vmid or ""), clone.state, duration(clone.age), clone.address or "",
+			tostring(clone.vmid or ""), clone.state, units.show(clone.age, "s"), clone.address or "",
 			tostring(clone.pid or ""), tostring(clone.sessions), tostring(clone.connections),
 			clone.cpu and units.show(clone.cpu, "%") or "",
 			clone.memory and units.show(clone.memory, "B") or "",
@@ -51,14 +51,14 @@ end
 -- What is measured, as far as it is known.
 local function load_line(load)
 	local parts = {
-		("%.3g requests/s"):format(load.requests), ("%.3g errors/s"):format(load.errors),
+		metric.show("requests", load.requests), metric.show("errors", load.errors),
 		("latency %s, p95 %s"):format(
 			units.show(load.latency.p50, "s"), units.show(load.latency.p95, "s")),
 	}
-	if load.cpu then parts[#parts + 1] = ("cpu %s"):format(units.show(load.cpu, "%")) end
-	if load.memory then parts[#parts + 1] = ("memory %s"):format(units.show(load.memory, "B")) end
+	if load.cpu then parts[#parts + 1] = metric.show("cpu", load.cpu) end
+	if load.memory then parts[#parts + 1] = metric.show("memory", load.memory) end
 	local own = {}
-	for name, value in pairs(load.my) do own[#own + 1] = ("my.%s %.6g"):format(name, value) end
+	for name, value in pairs(load.my) do own[#own + 1] = metric.show("my." .. name, value) end
 	table.sort(own)
 	return "  " .. table.concat(table.move(own, 1, #own, #parts + 1, parts), ", ")
 end
@@ -72,7 +72,7 @@ local function shadow_lines(r)
 	if s.limit then lines[#lines + 1] = ("  %s: limit: %s"):format(name, s.limit) end
 	if last and not r.dry_run then
 		lines[#lines + 1] = ("  %s: differed %d times, last %s ago: %d instead of %d, %s"):format(
-			name, s.differences, duration(last.ago), last.wanted, last.instead_of, last.reason)
+			name, s.differences, units.show(last.ago, "s"), last.wanted, last.instead_of, last.reason)
 	end
 	if s.missing then lines[#lines + 1] = ("  %s: missing: %s"):format(name, s.missing) end
 	if s.policy_error then lines[#lines + 1] = ("  %s fails: %s"):format(name, s.policy_error) end
@@ -93,7 +93,7 @@ local function summary(state)
 			counted(r.connections, "connection"), r.held),
 		load_line(r.load),
 		("  %s wanted for %s: %s"):format(counted(r.wanted, "clone"),
-			duration(r.wanted_for), r.reason),
+			units.show(r.wanted_for, "s"), r.reason),
 	}
 	if r.limit then lines[#lines + 1] = "  limit: " .. r.limit end
 	if r.admin then lines[#lines + 1] = "  metrics at " .. r.admin end

@@ -2,6 +2,7 @@
 
 local plan = require "gridcentric.plan"
 local policy = require "gridcentric.config.load"
+local registry = require "gridcentric.metrics.registry"
 
 local check = {}
 
@@ -14,13 +15,13 @@ local LOADS = { 0, 1, 2, 5, 10 } -- users; the last one is limits.sessions
 ---@field reason string, or what is wrong
 ---@field limit string?
 
--- So many users, each with a connection and a request a second, before a service without clones.
--- What only clones can show is not known.
+-- A service without clones and n users, each with a connection and a request per second. What only
+-- the program can report is not known.
 local function sample_of(n, now)
-	return {
-		sessions = n, connections = n, held = n, clones = 0, coming = 0, denied = 0, time = now,
-		requests = n, errors = 0, latency = { p50 = 0, p95 = 0, p99 = 0 }, my = {},
-	}
+	local sample = registry.idle()
+	sample.sessions, sample.connections, sample.held, sample.requests = n, n, n, n
+	sample.time = now
+	return sample
 end
 
 local function nobody() return {} end

@@ -12,14 +12,14 @@
 
 local uv = require "luv"
 local app = require "gridcentric.config.app"
-local combine = require "gridcentric.policy.combine"
+local decide = require "gridcentric.config.decide"
 local globals = require "gridcentric.config.globals"
 local guard = require "gridcentric.util.guard"
 local options = require "gridcentric.util.options"
 local schema = require "gridcentric.config.schema"
 local service_name = require "gridcentric.util.service_name"
 
-local policy = {}
+local policy = { decide = decide }
 
 -- What a policy file may say, gridcentric.PolicyFile, is described in schema.lua.
 
@@ -181,46 +181,6 @@ function policy.load(path, is_shadow)
 	if p.shadow then p.shadow, err = load_shadow(p, is_shadow) end
 	if err then return nil, err end
 	return p
-end
-
--- What is wanted where scale lacks a metric.
-local function substitute(p, now, sample, state, last, is_early)
-	if is_early or p.on_missing == "hold" then return last end
-	if type(p.on_missing) == "string" then return p.clones[p.on_missing] end
-	return p.on_missing(now, sample, state)
-end
-
-local function check_desired(desired, key, fn)
-	if combine.is_number_of_clones(desired) then return math.ceil(desired) end
-	error(("%s: %s returned %s, not a number of clones"):format(
-		guard.place(fn), key, tostring(desired)), 0)
-end
-
-local function ask(p, now, sample, state, last, is_early)
-	local desired, reason, code = p.scale(now, sample, state)
-	reason = reason and tostring(reason)
-	local missing = desired == nil and code == "MISSING" and (reason or "a metric is missing") or nil
-	if missing then desired = substitute(p, now, sample, state, last, is_early) end
-	if desired == nil then return last, reason or "no opinion", missing end
-	local key = missing and "on_missing" or "scale"
-	return check_desired(desired, key, p[key]), reason or "", missing
-end
-
----Asks the policy. Never raises.
----@param p gridcentric.Policy
----@param now number seconds
----@param sample gridcentric.Sample
----@param state table the policy's own
----@param last number what was desired so far, and is further if the policy has no opinion
----@param is_early? boolean what is missing may just not have been measured yet: nothing changes
----@return integer? desired
----@return string reason or, without desired, what is wrong with the policy
----@return string? missing the metric that the policy lacked, in words: on_missing has decided
-function policy.decide(p, now, sample, state, last, is_early)
-	local ok, desired, reason, missing =
-		xpcall(ask, guard.text, p, now, sample, state, last, is_early)
-	if not ok then return nil, desired end
-	return desired, reason, missing
 end
 
 return policy

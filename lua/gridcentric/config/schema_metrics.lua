@@ -10,6 +10,7 @@
 local aggregate = require "gridcentric.metrics.aggregate"
 local host_port = require "gridcentric.util.host_port"
 local options = require "gridcentric.util.options"
+local printable = require "gridcentric.util.printable"
 local types = require "gridcentric.util.types"
 
 local schema = {}
@@ -81,7 +82,7 @@ schema.METRIC = options.schema {
 local function check_metric(name, given)
 	if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then
 		return nil, ("%s: a name of letters, digits and _ expected"):format(
-			type(name) == "string" and name or types.show(name))
+			type(name) == "string" and printable.line(name:sub(1, 40)) or types.show(name))
 	end
 	local entry, err = options.check(schema.METRIC, given)
 	if not entry then return nil, ("%s: %s"):format(name, err) end

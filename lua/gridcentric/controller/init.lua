@@ -207,7 +207,7 @@ end
 -- What the platform tells ------------------------------------------------------------------------
 
 local function on_domain(self, vmid, state, info)
-	if state ~= "ready" then self.metrics.told:forget(vmid) end
+	if state ~= "ready" then self.metrics.reported:forget(vmid) end
 	if vmid == 0 then return self.program:on_domain(state, info) end
 	self.fleet:on_domain(vmid, state, info)
 end
@@ -215,7 +215,7 @@ end
 -- The engine has ended, and all domains that it had made.
 local function on_lost(self, err)
 	self.counters.engine_losses = self.counters.engine_losses + 1
-	self.metrics.told:clear()
+	self.metrics.reported:clear()
 	self.event("engine", nil, "the engine is lost: " .. err)
 	self.fleet:lose_all(err)
 	if self.platform.kind == "outside" then self.program:on_domain("ended", { text = err }) end
@@ -253,7 +253,7 @@ function Controller:start(callback)
 	self.platform:on_command(self.callback(function(command, reply)
 		reply(commands.run(self, command))
 	end))
-	self.platform:on_metric(self.callback(function(...) self.metrics.told:set(...) end))
+	self.platform:on_metric(self.callback(function(...) self.metrics.reported:set(...) end))
 	self.proxy:serve(self.traffic)
 	self.program:start(function(ok, err, code)
 		if ok then self:tick() end

@@ -105,7 +105,7 @@ function report.new(c)
 		held = c.traffic.held.length,
 		clones = of_clones(c.fleet.pool, now),
 		counters = merged(c.counters, c.running.counters, c.fleet.counters, c.fleet.retirement.counters,
-			c.rotation.counters, c.traffic.counters),
+			c.rotation.counters, c.traffic.counters, { program_starts = c.program.starts }),
 		refusals = c.traffic.refusals,
 	}
 end

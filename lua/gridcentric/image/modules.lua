@@ -10,7 +10,10 @@ local modules = {}
 
 -- What a guest is to have, if not built in.
 modules.GUEST = { "virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "tcp_diag" }
-modules.OPTIONAL = { "virtio_rng" } -- speeds up the gathering of entropy
+modules.OPTIONAL = {
+	"virtio_rng", -- speeds up the gathering of entropy
+	"pvpanic_mmio", -- tells the engine of a kernel panic
+}
 modules.DISK = { "virtio_pci", "virtio_blk", "ext4" } -- to find and mount the disk
 
 local UNPACK = { xz = "xz", gz = "gzip", zst = "zstd" }

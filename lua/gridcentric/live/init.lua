@@ -34,7 +34,7 @@ end
 local function open_admin(where, service, on_error)
 	return admin.open(where, {
 		["/metrics"] = function()
-			return exposition.render(families.of(service)), exposition.CONTENT_TYPE
+			return exposition.render(families.of(service:report(), service.metrics)), exposition.CONTENT_TYPE
 		end,
 	}, on_error)
 end

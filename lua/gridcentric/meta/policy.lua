@@ -138,6 +138,32 @@
 
 ---@alias gridcentric.RouteName "latest"|"least"|"round_robin"|"two_choices"
 
+-- The sample --------------------------------------------------------------------------------------
+
+---The load, as a policy sees it.
+---@class gridcentric.Sample
+---@field sessions integer Users with an open connection, or whose timeout has not run out (users)
+---@field connections integer Open connections of clients; in http mode from their first request on (connections)
+---@field held integer Connections that wait for a clone (connections)
+---@field clones integer Clones that serve (clones)
+---@field coming integer Clones that are planned or being made (clones)
+---@field denied integer Clones that could not be made the last time that some were to be made (clones)
+---@field requests number Requests per second over the last 10 seconds; 0 in tcp mode (requests per second)
+---@field errors number Answers with status 500 or above per second over the last 10 seconds (errors per second)
+---@field latency gridcentric.Latency
+---@field cpu? number Busy share of one core, averaged over the clones that serve (% of one core)
+---@field memory? number Memory that is shared with no other process, of all clones together (bytes)
+---@field memory_per_clone? number The average of that over the clones (bytes)
+---@field heap? number Size of the program's Lua heap (bytes)
+---@field time number The time of day in seconds since 1970
+---@field my table<string, number> Metrics of your own, by name
+---@field measured_over table<string, number> How many clones an average was measured over: `latency`, `memory_per_clone` and `"my.NAME"`. An average times this number is the load; times `clones`, which may have grown since, it is not
+
+---@class gridcentric.Latency
+---@field p50 number Time until a clone began to answer, not exceeded by half of the requests of the last 30 seconds (seconds)
+---@field p95 number Time until a clone began to answer, not exceeded by 95% of the requests of the last 30 seconds (seconds)
+---@field p99 number Time until a clone began to answer, not exceeded by 99% of the requests of the last 30 seconds (seconds)
+
 -- Ready policies ----------------------------------------------------------------------------------
 
 ---@class gridcentric.RatioOptions

@@ -1,4 +1,4 @@
--- What is known of the load: the sample that a policy gets.
+-- What is known of the load: makes the samples that a policy gets.
 --
 --	local load = metrics.new { ... }
 --	load:refresh()       each second: measures what takes time
@@ -12,12 +12,12 @@
 -- there are now, and says of the other averages how many clones they belong to (`measured_over`).
 -- Whoever multiplies an average by the number of clones gets the load either way.
 --
--- How to add a metric: measure it in measure(), add its field to the class below, and name it
--- among those that policies can use, in policy/metric.lua.
+-- The fields of a sample, gridcentric.Sample, are described in registry.lua, which says how to add
+-- one.
 
 local requests = require "gridcentric.metrics.requests"
 local scraper = require "gridcentric.metrics.scraper"
-local told = require "gridcentric.metrics.reported"
+local reported = require "gridcentric.metrics.reported"
 local usage = require "gridcentric.metrics.usage"
 
 local metrics = {}
@@ -25,33 +25,7 @@ local metrics = {}
 -- For JSON: also when it is empty.
 local OBJECT = { __jsontype = "object" }
 
----Not to be changed by who gets it.
----@class gridcentric.Sample
----@field sessions integer users that count
----@field connections integer open ones; in http mode from their first request on
----@field held integer connections that wait for a clone
----@field clones integer that serve
----@field coming integer clones that are planned or being made
----@field time number seconds since 1970, for what goes by the calendar
----@field denied integer clones of the last operation that could not be made
----@field requests number a second, over the last 10 s; http mode only, as the next two
----@field errors number answers of status 500 and above a second, over the last 10 s
----@field latency gridcentric.Latency over the last 30 s
----@field cpu number? busy share of one core, spread over the clones that serve; 0 without clones
----@field memory number? bytes that clones share with no other process; 0 without clones
----@field memory_per_clone number? its average
----@field heap number? bytes of the program's Lua heap
----@field my table<string, number> the user's own
----@field measured_over table<string, number> clones that an average belongs to: of latency,
---- memory_per_clone and "my.NAME"
-
----From a request's way to a clone to the head of its response. 0 without requests.
----@class gridcentric.Latency
----@field p50 number seconds
----@field p95 number seconds
----@field p99 number seconds
-
----How what is outside is looked at. What is left out is not measured.
+---How things outside of this process are measured. What is left out is not measured.
 ---@class gridcentric.Instruments
 ---@field cpu_time? fun(pid: integer): number? seconds
 ---@field private_memory? fun(pid: integer): integer? bytes
@@ -69,7 +43,7 @@ local OBJECT = { __jsontype = "object" }
 
 ---@class gridcentric.Metrics: gridcentric.MetricsOptions
 ---@field requests gridcentric.Requests
----@field told gridcentric.Told
+---@field reported gridcentric.Reported
 ---@field scraper gridcentric.Scraper?
 ---@field measured table<string, any> fields as of the last refresh
 ---@field cpu_over integer clones that `cpu` among them was measured over
@@ -80,7 +54,7 @@ Metrics.__index = Metrics
 local function measure_own(self, over)
 	local how = {}
 	for name, entry in pairs(self.policy.metrics) do how[name] = entry.aggregate end
-	local own, domains = self.told:measure(how)
+	local own, domains = self.reported:measure(how)
 	for name, n in pairs(domains) do over["my." .. name] = n end
 	local scraped, asked = {}, {}
 	if self.scraper then scraped, asked = self.scraper:measure() end
@@ -97,7 +71,7 @@ local function measure(self)
 	for name, value in pairs(self.usage and usage.measure(clones) or {}) do measured[name] = value end
 	local over = { latency = latency_over, memory_per_clone = #clones }
 	local heap = self.instruments.heap
-	measured.heap = heap and heap() or self.told:get(0, "_heap")
+	measured.heap = heap and heap() or self.reported:get(0, "_heap")
 	measured.my = measure_own(self, over)
 	measured.measured_over = over
 	return measured, usage.measured_over(clones, now)
@@ -117,7 +91,7 @@ function metrics.new(o)
 		counts = o.counts,
 		instruments = o.instruments or {},
 		requests = requests.new(o.now(), function() return #o.clones() end),
-		told = told.new(),
+		reported = reported.new(),
 	}, Metrics)
 	if self.instruments.cpu_time then
 		self.usage = usage.new {

@@ -1,30 +1,30 @@
--- What domains tell about themselves by gc.metric(name, value): the last value of each name.
+-- What domains report about themselves by gc.metric(name, value): the last value of each name.
 
 local aggregate = require "gridcentric.metrics.aggregate"
 
-local told = {}
+local reported = {}
 
-local MAX_NAMES = 64 -- of one domain; the guest API allows no more either
+local MAX_NAMES = 64 -- of one domain; the guest API has the same limit
 
----@class gridcentric.Told
+---@class gridcentric.Reported
 ---@field by_vmid table<integer, table<string, number>>
-local Told = { __name = "gridcentric.told" }
-Told.__index = Told
+local Reported = { __name = "gridcentric.reported" }
+Reported.__index = Reported
 
----@return gridcentric.Told
-function told.new()
-	return setmetatable({ by_vmid = {}, names = {} }, Told)
+---@return gridcentric.Reported
+function reported.new()
+	return setmetatable({ by_vmid = {}, names = {} }, Reported)
 end
 
 local function is_full(self, vmid)
 	return (self.names[vmid] or 0) >= MAX_NAMES
 end
 
----A domain has told a value. What is no name or number is passed over.
+---A domain has reported a value. Anything but a name with a number is ignored.
 ---@param vmid integer
 ---@param name string
 ---@param value number
-function Told:set(vmid, name, value)
+function Reported:set(vmid, name, value)
 	if not name:find "^[a-z0-9_]+$" or #name > 64 then return end
 	if value ~= value or math.abs(value) == math.huge then return end
 	local values = self.by_vmid[vmid] or {}
@@ -39,23 +39,23 @@ end
 ---@param vmid integer
 ---@param name string
 ---@return number?
-function Told:get(vmid, name)
+function Reported:get(vmid, name)
 	local values = self.by_vmid[vmid]
 	return values and values[name]
 end
 
 ---A domain has ended, and its values with it.
 ---@param vmid integer
-function Told:forget(vmid)
+function Reported:forget(vmid)
 	self.by_vmid[vmid], self.names[vmid] = nil, nil
 end
 
 ---All domains have ended.
-function Told:clear()
+function Reported:clear()
 	self.by_vmid, self.names = {}, {}
 end
 
--- The values of each name. Those that begin with _ are between us and the guest API.
+-- The values of each name. Those that begin with _ are for our own use.
 local function by_name(self)
 	local lists = {}
 	for _, values in pairs(self.by_vmid) do
@@ -75,7 +75,7 @@ end
 ---@param how table<string, "sum"|"avg"|"min"|"max"> of a name; those that are not in it: sum
 ---@return table<string, number>
 ---@return table<string, integer> over how many domains each was measured
-function Told:measure(how)
+function Reported:measure(how)
 	local measured, over = {}, {}
 	for name, values in pairs(by_name(self)) do
 		measured[name], over[name] = aggregate.of(how[name] or "sum", values), #values
@@ -83,4 +83,4 @@ function Told:measure(how)
 	return measured, over
 end
 
-return told
+return reported

@@ -10,6 +10,7 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local metric = require "gridcentric.policy.metric"
+local origin = require "gridcentric.policy.origin"
 local schema = require "gridcentric.policy.schema"
 local units = require "gridcentric.util.units"
 
@@ -68,7 +69,7 @@ local function budget(given)
 	if wrong then error("budget: " .. wrong, 2) end
 	local limits = limits_of(o)
 
-	return function(now, sample, state)
+	return origin.note(function(now, sample, state)
 		local least, why
 		for _, limit in pairs(limits) do
 			local n, reason, code = limit(sample)
@@ -76,7 +77,7 @@ local function budget(given)
 			if not least or n < least then least, why = n, reason end
 		end
 		return least, why
-	end
+	end)
 end
 
 return budget

@@ -5,6 +5,7 @@ local arguments = require "gridcentric.policy.arguments"
 local calendar = require "gridcentric.policy.text.calendar"
 local combine = require "gridcentric.policy.combine"
 local metric = require "gridcentric.policy.metric"
+local origin = require "gridcentric.policy.origin"
 local schema = require "gridcentric.policy.schema"
 
 ---@param given gridcentric.DuringOptions
@@ -13,17 +14,19 @@ local function during(given)
 	local o, parts = arguments.demand(schema.during, given)
 	local contains = calendar.parse(o.when, o.zone)
 	local inside, outside = ("in %s"):format(o.when), ("not in %s"):format(o.when)
-
-	return function(now, sample, state)
-		if not sample.time then return metric.missing "time" end
-		if contains(sample.time) then
-			local desired, reason, code = combine.ask(parts[1], 1, now, sample, state)
-			return desired, combine.join(reason, inside), code
-		end
-		if not o.otherwise then return nil, outside end
-		local desired, reason, code = combine.ask(o.otherwise, "otherwise", now, sample, state)
-		return desired, combine.join(reason, outside), code
+	local function ask(part, key, where, now, sample, state)
+		local desired, reason, code, limits = combine.ask(part, key, now, sample, state)
+		combine.leave(state, limits)
+		return desired, combine.join(reason, where), code
 	end
+
+	return origin.note(function(now, sample, state)
+		combine.leave(state, nil)
+		if not sample.time then return metric.missing "time" end
+		if contains(sample.time) then return ask(parts[1], 1, inside, now, sample, state) end
+		if not o.otherwise then return nil, outside end
+		return ask(o.otherwise, "otherwise", outside, now, sample, state)
+	end, { parts[1], o.otherwise })
 end
 
 return during

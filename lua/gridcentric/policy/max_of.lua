@@ -1,10 +1,11 @@
 -- max_of { target { ... }, schedule { ... } }: as many as the part that wants most.
 --
--- Parts without an opinion do not count. If one lacks a metric, who knows how many it would want:
--- then there can be more clones than now, but not fewer.
+-- Parts without an opinion do not count. If a part lacks a metric, it may want any number: then
+-- there can be more clones than now, but not fewer.
 
 local arguments = require "gridcentric.policy.arguments"
 local combine = require "gridcentric.policy.combine"
+local origin = require "gridcentric.policy.origin"
 local schema = require "gridcentric.policy.schema"
 
 local function is_more(a, b) return a > b end
@@ -13,7 +14,7 @@ local function is_more(a, b) return a > b end
 ---@return gridcentric.Scale
 local function max_of(parts)
 	local _, checked = arguments.demand(schema.max_of, parts)
-	return combine.best(checked, is_more, "at least")
+	return origin.note(combine.best(checked, is_more, "at least"), checked)
 end
 
 return max_of

@@ -6,39 +6,14 @@
 --
 -- A name is a path into the sample: "sessions", "latency.p95". Those of the program's own are
 -- "my.NAME", for what it told by gc.metric("NAME", value). The time of day, seconds since 1970, is
--- in a sample, too (`time`), for calendar.lua.
---
--- How to add a metric: name it here, and see metrics/init.lua for where it comes from.
+-- in a sample, too (`time`), for calendar.lua. Each is described in metrics/registry.lua.
 
+local registry = require "gridcentric.metrics.registry"
 local suggest = require "gridcentric.util.suggest"
 local types = require "gridcentric.util.types"
 local units = require "gridcentric.util.units"
 
 local metric = {}
-
----@class gridcentric.Metric
----@field kind "total"|"average"|"fact" of all clones together; of one clone; no load
----@field unit? "s"|"B"|"%" seconds, bytes, a share of 1; none: a plain number
----@field noun? string what is counted, one and many divided by "|"
----@field measured_in string the unit in words
-
----@type table<string, gridcentric.Metric>
-metric.KNOWN = {
-	sessions = { kind = "total", noun = "session|sessions", measured_in = "users" },
-	connections = { kind = "total", noun = "connection|connections", measured_in = "connections" },
-	held = { kind = "total", noun = "held connection|held connections", measured_in = "connections" },
-	requests = { kind = "total", noun = "request/s|requests/s", measured_in = "requests per second" },
-	errors = { kind = "total", noun = "error/s|errors/s", measured_in = "errors per second" },
-	memory = { kind = "total", unit = "B", measured_in = "bytes" }, -- private to the clones
-	memory_per_clone = { kind = "average", unit = "B", measured_in = "bytes" },
-	cpu = { kind = "average", unit = "%", measured_in = "% of one core" }, -- busy share of one core
-	["latency.p50"] = { kind = "average", unit = "s", measured_in = "seconds" },
-	["latency.p95"] = { kind = "average", unit = "s", measured_in = "seconds" },
-	["latency.p99"] = { kind = "average", unit = "s", measured_in = "seconds" },
-	heap = { kind = "fact", unit = "B", measured_in = "bytes" }, -- Lua's, in the program
-	clones = { kind = "fact", noun = "clone|clones", measured_in = "clones" },
-	coming = { kind = "fact", noun = "coming clone|coming clones", measured_in = "clones" },
-}
 
 -- What other tools call them.
 local SYNONYMS = {
@@ -47,24 +22,20 @@ local SYNONYMS = {
 	load = "cpu", ram = "memory", mem = "memory", replicas = "clones", instances = "clones",
 }
 
-local OWN = { kind = "total" }
-
--- A name that is far too long says nothing in an error, and takes long to compare.
-local LONGEST = 60
+local OWN = { kind = "total", measured_in = "your own unit", source = "program" }
 
 ---@param name string
 ---@return gridcentric.Metric?
 function metric.find(name)
-	return metric.KNOWN[name] or name:find "^my%.[%a_][%w_]*$" and OWN or nil
+	return registry.BY_NAME[name] or name:find "^my%.[%a_][%w_]*$" and OWN or nil
 end
 
 ---What is wrong with a name that find() does not find.
 ---@param name string
 ---@return string
 function metric.unknown(name)
-	local shown = #name <= LONGEST and name or name:sub(1, LONGEST - 3) .. "..."
-	local nearest = suggest.nearest(metric.KNOWN, name, SYNONYMS)
-	return ("unknown metric \"%s\" (%sThe program's own are my.NAME)"):format(shown,
+	local nearest = suggest.nearest(registry.BY_NAME, name, SYNONYMS)
+	return ("unknown metric %s (%sThe program's own are my.NAME)"):format(types.show(name),
 		nearest and ('did you mean "%s"? '):format(nearest) or "")
 end
 
@@ -128,18 +99,7 @@ function metric.quantity(name, value)
 	return n
 end
 
----@param name string of a known metric
----@return fun(sample: gridcentric.Sample): number?
-function metric.reader(name)
-	local outer, inner = name:match "^(.-)%.(.*)$"
-	if not outer then
-		return function(sample) return sample[name] end
-	end
-	return function(sample)
-		local group = sample[outer]
-		return group and group[inner]
-	end
-end
+metric.reader = registry.reader
 
 ---What a policy returns that lacks a metric: no number, why, and a code by which this is told
 ---from having no opinion. What then holds is the caller's choice (on_missing).

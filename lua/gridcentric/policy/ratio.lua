@@ -6,6 +6,7 @@
 -- variable.
 
 local arguments = require "gridcentric.policy.arguments"
+local origin = require "gridcentric.policy.origin"
 local schema = require "gridcentric.policy.schema"
 
 ---As many clones as it takes if each serves up to per_clone of what the metric counts.
@@ -14,11 +15,11 @@ local schema = require "gridcentric.policy.schema"
 local function ratio(given)
 	local o = arguments.demand(schema.ratio, given)
 	local one = o.metric:gsub("s$", "")
-	return function(now, sample, state)
+	return origin.note(function(now, sample, state)
 		local n = sample[o.metric]
 		local what = n == 1 and one or o.metric
 		return math.ceil(n / o.per_clone), ("%d %s, %g per clone"):format(n, what, o.per_clone)
-	end
+	end)
 end
 
 return ratio

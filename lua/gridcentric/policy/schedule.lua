@@ -8,6 +8,7 @@
 local arguments = require "gridcentric.policy.arguments"
 local calendar = require "gridcentric.policy.text.calendar"
 local metric = require "gridcentric.policy.metric"
+local origin = require "gridcentric.policy.origin"
 local schema = require "gridcentric.policy.schema"
 
 ---@param given gridcentric.ScheduleOptions
@@ -19,14 +20,14 @@ local function schedule(given)
 		window.reason = "schedule " .. window.when
 	end
 
-	return function(now, sample, state)
+	return origin.note(function(now, sample, state)
 		local time = sample.time
 		if not time then return metric.missing "time" end
 		for _, window in ipairs(windows) do
 			if window.contains(time) then return window.clones, window.reason end
 		end
 		return o.default, "no time of the schedule"
-	end
+	end)
 end
 
 return schedule

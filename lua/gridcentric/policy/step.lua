@@ -5,6 +5,7 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local metric = require "gridcentric.policy.metric"
+local origin = require "gridcentric.policy.origin"
 local schema = require "gridcentric.policy.schema"
 local units = require "gridcentric.util.units"
 
@@ -39,7 +40,7 @@ local function step(given)
 	if wrong then error("step: " .. wrong, 2) end
 	local read, unit = metric.reader(o.metric), metric.find(o.metric).unit
 
-	return function(now, sample, state)
+	return origin.note(function(now, sample, state)
 		local value = read(sample)
 		if not value then return metric.missing(o.metric) end
 		local reached = find(tiers, value)
@@ -48,7 +49,7 @@ local function step(given)
 			return 0, ("%s, below %s"):format(shown, units.show(tiers[1].from, unit))
 		end
 		return reached.clones, ("%s, tier from %s"):format(shown, units.show(reached.from, unit))
-	end
+	end)
 end
 
 return step

@@ -14,6 +14,7 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local metric = require "gridcentric.policy.metric"
+local origin = require "gridcentric.policy.origin"
 local schema = require "gridcentric.policy.schema"
 local units = require "gridcentric.util.units"
 local window = require "gridcentric.plan.window"
@@ -64,7 +65,7 @@ local function target(given)
 	local near = ("within %s of %s"):format(units.show(o.tolerance, "%"), aim)
 	local held = "%s; %d needed within the last " .. units.show(o.down_window, "s")
 
-	return function(now, sample, state)
+	return origin.note(function(now, sample, state)
 		if o.average and sample.clones == 0 then return first_clone(sample) end
 		local value = read(sample)
 		if not value then return metric.missing(o.metric) end
@@ -74,7 +75,7 @@ local function target(given)
 		local most = hold_down(o, state, now, need)
 		if most > need then return most, held:format(reason, most) end
 		return need, reason
-	end
+	end)
 end
 
 return target

@@ -55,7 +55,7 @@ local function to_be_played(policy)
 end
 
 -- Where a trace has nothing but counts.
-local NOTHING = { requests = 0, errors = 0, latency = { p50 = 0, p95 = 0, p99 = 0 }, my = {} }
+local NOTHING = trace.measured({ measured = {} }, 1)
 
 -- Spreads what `before` clones shared over the `clones` that there are now.
 local function spread(play, m, before, clones)

@@ -10,6 +10,7 @@
 -- How to add one: copy least.lua (one that is named) or weighted.lua (one with options) and its
 -- part of spec/route/route_spec.lua, and name it here; describe options in schema.lua.
 
+local options = require "gridcentric.util.options"
 local types = require "gridcentric.util.types"
 
 local route = {}
@@ -75,7 +76,10 @@ local function read(value)
 		if value == make then return nil, ("options are missing: %s { ... }"):format(name) end
 	end
 	if type(value) == "function" then return { name = "function", pick = value, is_own = true } end
-	if type(value) == "table" and type(value.pick) == "function" then return value end
+	if type(value) == "table" then
+		local made = getmetatable(value) == nil and value or options.fields(value) or {}
+		if type(made.pick) == "function" then return made end
+	end
 	return types.mismatch(EXPECTED, value)
 end
 

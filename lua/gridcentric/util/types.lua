@@ -33,13 +33,18 @@ end
 
 local MAX_SHOWN = 40 -- bytes of a text that is repeated in a message
 
+-- A character that would be cut is left out.
+local function shorten(text)
+	if #text <= MAX_SHOWN then return text end
+	return text:sub(1, MAX_SHOWN - 3):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. "..."
+end
+
 ---A value as messages show it: short, on one line, and never raises.
 ---@param value any
 ---@return string
 function types.show(value)
 	if type(value) == "string" then
-		local text = printable.line(#value <= MAX_SHOWN and value or value:sub(1, MAX_SHOWN - 3))
-		return ('"%s%s"'):format(text, #value <= MAX_SHOWN and "" or "...")
+		return ('"%s"'):format(printable.line(shorten(value)))
 	end
 	if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
 	return value == nil and "nothing" or "a " .. type(value)

@@ -6,6 +6,7 @@ local async = require "spec.support.async"
 local files = require "gridcentric.image.files"
 local parts = require "spec.support.parts"
 local paths = require "spec.support.paths"
+local procfs = require "spec.support.procfs"
 local tmp = require "spec.support.tmp"
 local uv = require "luv"
 
@@ -75,12 +76,16 @@ local function make_qemu(t, mode)
 	return folder .. "/qemu"
 end
 
--- Body gets an owner of a guest of that mode. engine: where it lies, if not where it was built.
-local function with(mode, body, engine)
+-- Body gets an owner of a guest of that mode. options: engine(t) gives its path, if it is not where
+-- it was built; timeout: seconds that a guest may say nothing.
+local function with(mode, body, options)
+	options = options or {}
 	async.run(function(t)
 		local p = t.spawn { "lua5.4", paths.scripts .. "/backend.lua", tostring(PORT), make_image(t),
 			stdin = true, env = {
-				GRIDCENTRIC_QEMU = make_qemu(t, mode), GRIDCENTRIC_ENGINE = engine and engine(t),
+				GRIDCENTRIC_QEMU = make_qemu(t, mode),
+				GRIDCENTRIC_ENGINE = options.engine and options.engine(t),
+				GRIDCENTRIC_VM_TIMEOUT = options.timeout,
 			} }
 		local owner = setmetatable({ t = t, p = p }, Owner)
 		body(owner)
@@ -88,6 +93,12 @@ local function with(mode, body, engine)
 		p:line "^closed$"
 		assert.equal(0, (p:wait()), p:describe())
 	end)
+end
+
+local function engine_of(t)
+	for _, stat in ipairs(procfs.marked(t.mark)) do
+		if stat.command:find("gridcentric-engine", 1, true) then return stat.pid end
+	end
 end
 
 -- ---- guests ----------------------------------------------------------------------
@@ -155,6 +166,72 @@ describe("the engine, with a guest", function()
 	end)
 end)
 
+-- Why the first machine has ended, by the ledger.
+local function failure(t)
+	local p = t.spawn { paths.engine, "--print", "events" }
+	assert(p:wait() == 0, p:describe())
+	return p.stdout
+end
+
+describe("a guest that is ready", function()
+	it("is asked, and lives while it answers", function()
+		with("honest", function(owner)
+			owner:ready()
+			owner.p:errline "^asked 12$" -- four times the limit
+			owner.p:errline "^pinged 12$"
+			assert.equal(0, owner:count "ended 0")
+			assert.equal("1", owner:clone())
+		end, { timeout = "0.3" })
+	end)
+
+	it("is ended when it says nothing for the limit", function()
+		with("silent", function(owner)
+			owner:ready()
+			owner.p:line "^ended 0$"
+			owner:assert_engine_lives()
+		end, { timeout = "0.3" })
+	end)
+
+	it("is ended when its agent has gone and does not come back", function()
+		with("gone", function(owner)
+			owner:ready()
+			owner.p:line "^ended 0$"
+			owner:assert_engine_lives()
+			assert.matches("agent lost", failure(owner.t), 1, true)
+		end, { timeout = "0.3" })
+	end)
+
+	it("is ended at once when its kernel panics", function()
+		with("panicked", function(owner)
+			owner.p:line "^ended 0$"
+			owner:assert_engine_lives()
+		end, { timeout = "0.3" })
+	end)
+
+	it("is not sent what its agent does not know", function()
+		with("old", function(owner)
+			owner:ready()
+			owner.p:errline "^asked 12$"
+			assert.equal(0, owner:count "ended 0")
+		end, { timeout = "0.3" })
+	end)
+
+	it("lives on when the engine was stopped for longer than the limit", function()
+		with("honest", function(owner)
+			owner:ready()
+			owner.p:errline "^pinged 1$"
+			local engine = engine_of(owner.t)
+			assert(uv.kill(engine, "sigstop"))
+			local until_ms = uv.hrtime() // 1000000 + 2000
+			owner.t.wait_until(function() return uv.hrtime() // 1000000 > until_ms end)
+			assert(uv.kill(engine, "sigcont"))
+			owner.p:errline "^pinged 8$"
+			assert.equal(0, owner:count "ended 0")
+			owner:assert_engine_lives()
+		end, { timeout = "0.6" })
+	end)
+end)
+
 describe("an engine in a folder whose name has blanks and colons", function()
 	it("has its library in QEMU all the same, as one that QEMU's user cannot enter", function()
 		local function engine(t)
@@ -167,7 +244,7 @@ describe("an engine in a folder whose name has blanks and colons", function()
 		with("honest", function(owner)
 			owner:ready()
 			owner.p:errline "^preloaded: gridcentric%-preload"
-		end, engine)
+		end, { engine = engine })
 	end)
 
 	it("says what is missing where the library is", function()

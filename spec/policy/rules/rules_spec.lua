@@ -1,3 +1,10 @@
+local clamp = require "gridcentric.policy.clamp"
+local during = require "gridcentric.policy.during"
+local first_of = require "gridcentric.policy.first_of"
+local max_of = require "gridcentric.policy.max_of"
+local min_of = require "gridcentric.policy.min_of"
+local policy = require "gridcentric.config.load"
+local ratio = require "gridcentric.policy.ratio"
 local rules = require "gridcentric.policy.rules"
 local support = require "spec.support.policy"
 
@@ -160,6 +167,76 @@ describe("rules", function()
 			local s = service("at least 4 when held > 0", 1)
 			assert.equal(4, (s.after(1, { held = 1 })))
 			assert.equal(1, (s.after(1)))
+		end)
+	end)
+
+	describe("as a part of other policies", function()
+		local function asker(scale)
+			local state, now = {}, 1000
+			return function(changes)
+				now = now + 60
+				return scale(now, sample(changes), state)
+			end
+		end
+		local NIGHT, DAY = 1704067200 + 23 * 3600, 1704067200 + 12 * 3600
+
+		it("bound what the others want, where they have limits only", function()
+			local ask = asker(min_of { ratio {}, rules [[at most 3 when time in "22:00-06:00 UTC"]] })
+			assert.same({ 5, "10 sessions, 2 per clone" }, { ask { sessions = 10, time = DAY } })
+			assert.same({ 3, '10 sessions, 2 per clone; at most 3 when time in "22:00-06:00 UTC"' },
+				{ ask { sessions = 10, time = NIGHT } })
+			assert.equal(1, (ask { sessions = 2, time = NIGHT }))
+			assert.equal(0, (ask { sessions = 0, time = NIGHT }))
+		end)
+
+		it("want no more than that after a reload, whatever ran then", function()
+			local scale = max_of {
+				ratio { per_clone = 1 }, rules [[at least 1 when time in "08:00-23:59 UTC"]],
+			}
+			local ask = asker(scale)
+			assert.equal(0, (ask { clones = 7, time = DAY - 8 * 3600 }))
+			assert.equal(1, (ask { clones = 7, time = DAY }))
+			assert.equal(4, (ask { clones = 7, sessions = 4, time = DAY }))
+		end)
+
+		it("bound all kinds of combinations", function()
+			local limits = "at least 2 always\nat most 4 always"
+			for name, scale in pairs {
+				max_of = max_of { ratio {}, rules(limits) },
+				min_of = min_of { ratio {}, rules(limits) },
+				first_of = first_of { ratio {}, rules(limits) },
+				first = first_of { rules(limits), ratio {} },
+				clamp = max_of { ratio {}, clamp { max = 9, rules(limits) } },
+				during = max_of { ratio {}, during { when = "00:00-24:00", rules(limits) } },
+				nested = max_of { ratio {}, max_of { rules(limits), rules "at least 1 always" } },
+				functions = max_of { ratio {}, function(...) return rules(limits)(...) end },
+			} do
+				local ask = asker(scale)
+				assert.equal(2, (ask { sessions = 0, time = DAY }), name)
+				assert.equal(3, (ask { sessions = 6, time = DAY }), name)
+				assert.equal(4, (ask { sessions = 40, time = DAY }), name)
+			end
+		end)
+
+		it("have an opinion once they went up or down, and while a to applies", function()
+			local ask = asker(max_of { 0, rules "up 2 when held > 0\ndown 1 when errors > 0" })
+			assert.equal(0, (ask { clones = 5 }))
+			assert.equal(7, (ask { clones = 5, held = 1 }))
+			assert.equal(7, (ask { clones = 7 }))
+			assert.equal(6, (ask { clones = 7, errors = 1 }))
+			ask = asker(max_of { ratio {}, rules [[to 4 when time in "22:00-06:00 UTC"]] })
+			assert.equal(1, (ask { sessions = 2, clones = 5, time = DAY }))
+			assert.equal(4, (ask { sessions = 2, time = NIGHT }))
+			assert.equal(1, (ask { sessions = 2, clones = 4, time = DAY }))
+		end)
+
+		it("bound the least there is to be, where nothing else has an opinion", function()
+			local p = assert(policy.check {
+				app = { script = "-" }, clones = { min = 1 },
+				scale = max_of { rules "at least 3 when held > 0", rules "at most 5 always" },
+			})
+			assert.equal(3, (policy.decide(p, 0, sample { held = 1 }, {}, 4)))
+			assert.equal(1, (policy.decide(p, 0, sample { held = 0 }, {}, 4)))
 		end)
 	end)
 

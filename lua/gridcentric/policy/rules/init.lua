@@ -8,9 +8,12 @@
 --		at most 10 when memory > 4GB
 --	]]
 --
--- What they mean. Rules are looked at from top to bottom. Of up, down and to the first one that
--- applies sets the number, and the others do not count; if none applies, the number stays. Then all
--- at least and at most that apply are kept; where they exclude each other, at most has its way.
+-- What they mean. Rules are read from top to bottom. Of up, down and to, the first rule that
+-- applies sets the number, and the others do not count; if none applies, the number stays. Then
+-- all at least and at most that apply are kept; where they exclude each other, at most wins.
+--
+-- As a part of other policies, rules want something only once an up or down has applied, or while a
+-- to applies. Their at least and at most are limits of what all parts together want.
 --
 --   - A rule applies while its condition is true; with `for`, once that has been true without a
 --     break for so long.
@@ -23,11 +26,14 @@
 -- grammar.lua reads, check.lua finds mistakes, compile.lua makes closures, print.lua writes rules.
 
 local check = require "gridcentric.policy.rules.check"
+local combine = require "gridcentric.policy.combine"
 local compile = require "gridcentric.policy.rules.compile"
 local grammar = require "gridcentric.policy.rules.grammar"
 local metric = require "gridcentric.policy.metric"
+local origin = require "gridcentric.policy.origin"
 local printer = require "gridcentric.policy.rules.print"
 local syntax = require "gridcentric.policy.text.syntax"
+local types = require "gridcentric.util.types"
 
 local PACE_S = 1 -- between one up or down and the next
 local MAX_CLONES = 1e9 -- above any service's limit, and still a whole number
@@ -48,6 +54,7 @@ local MAX_CLONES = 1e9 -- above any service's limit, and still a whole number
 ---@field since table<string, number> when conditions became true
 ---@field slices table<string, gridcentric.HistorySlice[]>
 ---@field stepped_at number of the last up or down
+---@field last_verb? "up"|"down"|"to" of the rule that set the number last
 
 -- Reading ----------------------------------------------------------------------------------------
 
@@ -144,31 +151,27 @@ local CHANGE = {
 local function change(changes, context, state)
 	local found, amounts = effective(changes, context, state)
 	local rule = found[1]
-	if not rule then return false end
+	if not rule then
+		if state.last_verb == "to" then state.last_verb = nil end -- what it wanted is over
+		return false
+	end
 	if rule.is_step and context.now - state.stepped_at < PACE_S then return true end
 	state.desired = CHANGE[rule.verb](amounts[1], context.there, state.desired)
-	state.reason = rule.text
+	state.reason, state.last_verb = rule.text, rule.verb
 	if rule.is_step then restart(changes, context.now, state) end
 	return true
 end
 
-local function is_more(a, b) return a > b end
-local function is_less(a, b) return a < b end
-
--- The number within all bounds, and the reason.
-local function bound(bounds, context, state)
-	local n, reason = state.desired, state.reason
+-- The strictest of the bounds that apply.
+local function limits_of(bounds, context, state)
+	local limits = { is_all = not state.last_verb }
 	local found, amounts = effective(bounds, context, state)
-	local function keep(verb, is_beyond)
-		for i, rule in ipairs(found) do
-			if rule.verb == verb and is_beyond(amounts[i], n) then
-				n, reason = amounts[i], ("%s; %s"):format(reason, rule.text)
-			end
-		end
+	for i, rule in ipairs(found) do
+		local n, is_lower = amounts[i], rule.verb == "at least"
+		combine.merge(limits, is_lower and { least = n, least_why = rule.text }
+			or { most = n, most_why = rule.text })
 	end
-	keep("at least", is_more)
-	keep("at most", is_less)
-	return n, reason
+	return limits
 end
 
 local function begin(state, there)
@@ -181,25 +184,29 @@ end
 ---@return gridcentric.Scale
 local function rules(text)
 	if type(text) ~= "string" then
-		error(("rules: text expected, got %s"):format(tostring(text)), 2)
+		local got = text == nil and "nil" or types.show(text)
+		error("rules: text expected, got " .. got, 2)
 	end
 	local parsed, wrong = parse(text)
 	if not parsed then error("rules: " .. wrong, 2) end
 	local changes, bounds, memories = compile_all(parsed)
 
-	return function(now, sample, state)
+	return origin.note(function(now, sample, state)
 		local there = sample.clones + sample.coming
 		if not state.desired then begin(state, there) end
 		local context = { now = now, sample = sample, there = there, slices = state.slices }
 		compile.remember(memories, context)
 		local has_changed = change(changes, context, state)
-		local n, reason = bound(bounds, context, state)
+		local limits = limits_of(bounds, context, state)
+		local n, reason
+		n, reason, limits.is_limited = combine.within(state.desired, state.reason, limits)
+		combine.leave(state, limits)
 		-- bounds hold whatever else is unknown: with no clone there is no cpu, but one may be wanted
 		if context.unknown and not has_changed and n == state.desired then
 			return metric.missing(context.unknown)
 		end
 		return n, reason
-	end
+	end)
 end
 
 return rules

@@ -129,7 +129,7 @@ function calendar.window(value)
 		return types.mismatch("days and times", value)
 	end
 	local contains, at, message = calendar.parse(value)
-	if not contains then return nil, ('"%s": column %d: %s'):format(value, at, message) end
+	if not contains then return nil, ("%s: column %d: %s"):format(types.show(value), at, message) end
 	return value
 end
 
