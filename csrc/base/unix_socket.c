@@ -147,13 +147,44 @@ int unix_socket_claim(const char *name)
 	return code;
 }
 
+/* ---- who is there ------------------------------------------------------- */
+
+int unix_socket_pair(int ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0
+		       ? -errno
+		       : 0;
+}
+
+int unix_socket_name_senders(int sock)
+{
+	static const int on = 1;
+
+	return setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0
+		       ? -errno
+		       : 0;
+}
+
+int unix_socket_peer(int sock, uid_t *uid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -errno;
+	if (uid)
+		*uid = peer.uid;
+	return peer.pid;
+}
+
 /* ---- bytes and descriptors ---------------------------------------------- */
 
-/* The room for descriptors in a message. The union aligns it: the kernel and
- * the CMSG macros read headers there. */
+/* The room for descriptors and the sender's name in a message. The union aligns
+ * it: the kernel and the CMSG macros read headers there. */
 union control {
 	struct cmsghdr align;
-	char space[CMSG_SPACE(sizeof(int) * UNIX_SOCKET_MAX_FDS)];
+	char space[CMSG_SPACE(sizeof(int) * UNIX_SOCKET_MAX_FDS) +
+		   CMSG_SPACE(sizeof(struct ucred))];
 };
 
 /* Puts the descriptors into the message. */
@@ -191,22 +222,41 @@ ssize_t unix_socket_send(int sock, const void *data, size_t len, const int *fds,
 	return sent < 0 ? -errno : sent;
 }
 
-/* Takes the descriptors out of a received message. */
+/* Without a sender's name there is room for more than UNIX_SOCKET_MAX_FDS. */
+static void keep_fds(const unsigned char *fds, size_t n,
+		     struct unix_socket_fds *got)
+{
+	int fd;
+
+	for (; n > 0; n--, fds += sizeof fd) {
+		memcpy(&fd, fds, sizeof fd);
+		if (got->n < UNIX_SOCKET_MAX_FDS) {
+			got->fd[got->n++] = fd;
+		} else {
+			close(fd);
+			got->lost = 1;
+		}
+	}
+}
+
+/* Takes the descriptors and the sender's name out of a received message. */
 static void detach(struct msghdr *msg, struct unix_socket_fds *got)
 {
 	struct cmsghdr *cmsg;
-	size_t n;
+	struct ucred sender;
 
 	got->lost = (msg->msg_flags & MSG_CTRUNC) != 0;
 	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET ||
-		    cmsg->cmsg_type != SCM_RIGHTS)
+		if (cmsg->cmsg_level != SOL_SOCKET)
 			continue;
-		n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		/* all that fits into the control buffer fits here */
-		assert(got->n + (int)n <= UNIX_SOCKET_MAX_FDS);
-		memcpy(got->fd + got->n, CMSG_DATA(cmsg), n * sizeof(int));
-		got->n += (int)n;
+		if (cmsg->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(&sender, CMSG_DATA(cmsg), sizeof sender);
+			got->sender = sender.pid;
+		}
+		if (cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		keep_fds(CMSG_DATA(cmsg),
+			 (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int), got);
 	}
 }
 
@@ -221,7 +271,7 @@ ssize_t unix_socket_receive(int sock, void *data, size_t size,
 			      .msg_controllen = sizeof control.space };
 	ssize_t n;
 
-	got->n = got->lost = 0;
+	got->n = got->lost = got->sender = 0;
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);

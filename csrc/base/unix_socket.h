@@ -37,6 +37,17 @@ int unix_socket_listen(int dirfd, const char *name, mode_t mode, int backlog);
  */
 int unix_socket_claim(const char *name);
 
+/* Makes two sockets that are connected to each other. */
+int unix_socket_pair(int ends[2]);
+
+/* Makes the kernel name the sender of all that is sent to this socket from now
+ * on: see got->sender. Whatever a message claims, this is true. */
+int unix_socket_name_senders(int sock);
+
+/* The process that connected the other end, or made the pair. Returns its pid,
+ * or a negated errno. uid may be NULL. */
+int unix_socket_peer(int sock, uid_t *uid);
+
 /*
  * Sends up to len bytes without waiting; n descriptors of fds go with the
  * first byte. They stay the caller's. Returns the number of bytes that the
@@ -49,8 +60,9 @@ ssize_t unix_socket_send(int sock, const void *data, size_t len, const int *fds,
 struct unix_socket_fds {
 	int fd[UNIX_SOCKET_MAX_FDS];
 	int n;
-	int lost; /* the kernel dropped some: this process had no room for
+	int lost;   /* the kernel dropped some: this process had no room for
 		   * them, or there were too many */
+	int sender; /* pid of who sent the bytes, 0: it is not named */
 };
 
 /*

@@ -303,6 +303,7 @@ static ssize_t receive(struct channel *channel)
 	err = keep_fds(channel, &got);
 	if (err || n < 0)
 		return err ? err : n;
+	channel->sender = got.sender;
 	channel->in_len += (size_t)n;
 	return n;
 }

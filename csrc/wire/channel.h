@@ -30,9 +30,11 @@ struct channel {
 	size_t in_len, in_cap;
 	int got[2 * WIRE_MAX_FDS]; /* descriptors received, not taken */
 	int ngot;
-	int left; /* of the message in hand */
-	int lost; /* some were dropped on receipt: there
+	int left;   /* of the message in hand */
+	int lost;   /* some were dropped on receipt: there
 		   * was no room for them here */
+	int sender; /* pid of who sent the last bytes, where the socket names
+		     * senders; else 0 */
 	/* One message, in order. May close the channel as its last act: the
 	 * message is gone then. */
 	void (*message)(struct channel *channel, struct wire_msg *msg);

@@ -135,13 +135,14 @@ double wire_to_double(int64_t field)
 	return value;
 }
 
-void wire_copy(struct wire_msg *msg, char *to, size_t size)
+int wire_copy(struct wire_msg *msg, char *to, size_t size)
 {
 	struct wire_str s = wire_str(msg);
 	size_t len = s.len < size - 1 ? s.len : size - 1;
 
 	memcpy(to, s.p, len);
 	to[len] = '\0';
+	return len < s.len;
 }
 
 int wire_more(const struct wire_msg *msg)

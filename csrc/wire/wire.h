@@ -178,8 +178,9 @@ struct wire_str wire_str(struct wire_msg *msg);
 int64_t wire_from_double(double value);
 double wire_to_double(int64_t field);
 
-/* Copies the next string field, cut to size - 1 bytes and ended with NUL. */
-void wire_copy(struct wire_msg *msg, char *to, size_t size);
+/* Copies the next string field, cut to size - 1 bytes and ended with NUL. Returns
+ * 1 if it was cut, else 0. */
+int wire_copy(struct wire_msg *msg, char *to, size_t size);
 
 /* True while fields remain: the condition of a loop over the group. */
 int wire_more(const struct wire_msg *msg);
