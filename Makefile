@@ -222,6 +222,14 @@ check-asan-vm:
 check-debian13:
 	@.ci/in-debian trixie make test
 
+# The engine asserts after each turn of its loop what must hold among its parts.
+CHECKED = build-checked
+check-invariants: all spec-modules
+	@$(MAKE) --no-print-directory BUILD=$(CHECKED) CFLAGS='$(CFLAGS) -DGC_CHECK' \
+		$(addprefix $(CHECKED)/lib/gridcentric/gridcentric-,engine preload.so)
+	@$(CHECK) --env GRIDCENTRIC_ENGINE=$(abspath $(CHECKED))/lib/gridcentric/gridcentric-engine \
+		$(SPEC)
+
 comma = ,
 empty =
 UNTRACED = cat sleep true false dirname readlink make curl sqlite3 unshare
@@ -349,7 +357,7 @@ install-c: all
 	done
 
 clean:
-	rm -rf build build-asan $(BUILD)
+	rm -rf build build-asan $(CHECKED) $(BUILD)
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -358,6 +366,7 @@ help:
 	@echo 'make env        prints what a shell needs: eval "$$(make -s env)"'
 	@echo 'make check      the suite, without installing; SPEC=name: of these files only'
 	@echo 'make check-asan, check-valgrind    the suite under a sanitizer, under valgrind'
+	@echo 'make check-invariants    the suite with an engine that checks itself at each turn'
 	@echo 'make check-debian13    builds and tests in a Debian 13 set up for it; needs root'
 	@echo 'make fuzz       feeds the parsers, each for FUZZ_SECONDS'
 	@echo 'make bench      measures; BENCH=name: these only; bench-vm: virtual machines'
@@ -366,7 +375,7 @@ help:
 	@echo 'make install    into PREFIX, /usr/local; below DESTDIR'
 	@echo 'make clean      removes what was built'
 
-.PHONY: all tools deps deps-vm deps-test run run-vm env spec-modules test check check-asan check-asan-vm \
+.PHONY: all tools deps deps-vm deps-test run run-vm env spec-modules test check check-invariants check-asan check-asan-vm \
 	check-valgrind check-debian13 fuzz bench bench-stamped bench-vm lint format generate install install-lua install-c clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

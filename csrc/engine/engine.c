@@ -1,74 +1,48 @@
-/* engine - see engine.h */
+/*
+ * engine - see engine.h
+ *
+ * The one file that names backends, schedulers and hosts. To add one, see
+ * core/backend.h, core/scheduler.h, core/host.h; it is opened here.
+ */
 #include "engine/engine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
+#include "engine/check.h"
 #include "engine/core/client.h"
 #include "engine/core/domain.h"
 #include "engine/core/job.h"
 #include "engine/core/ticket.h"
-#include "engine/net/lan.h"
+#include "engine/fork/fork.h"
+#include "engine/qemu/qemu.h"
 #include "engine/request/control_socket.h"
 #include "engine/request/domain.h"
 #include "engine/request/request.h"
 
-#define LAZY	     (64 * 1024)       /* bytes that may wait to be sent */
 #define CLONE_MEMORY (2 * 1024 * 1024) /* bytes expected of a forked clone */
 
-/* A program in a VM reaches its clones by the network that they share, and
- * knows of no other domain. */
-static void tell_watcher(struct client *watcher, const struct domain *domain,
-			 const char *text)
-{
-	struct engine *engine = domain->engine;
-	char address[16];
+/* The first is the one of programs that own their engine. */
+static const struct backend_ops *const backends[] = { &backend_fork,
+						      &backend_qemu, NULL };
 
-	if (!lineage_is_below(&engine->lineage, domain->vmid, watcher->vmid))
-		return;
-	lan_address(domain->vmid, address);
-	wire_put(channel_out(&watcher->channel), WIRE_DOMAIN,
-		 WIRE_INT(domain->vmid), WIRE_INT(domain->state),
-		 WIRE_INT(domain->pid), WIRE_INT(domain->status), address,
-		 WIRE_INT(engine->program_port),
-		 domain->ticket ? domain->ticket->uuid : "", text);
-	channel_send(&watcher->channel);
-}
+/* ---- what happens in core/ ---------------------------------------------- */
 
-/* Tells the owner, where it is a controller or has clones to watch. */
 static void on_domain_changed(struct domain *domain, const char *text)
 {
-	struct engine *engine = domain->engine;
-	struct client *owner = engine->owner, *watcher;
-
 	if (domain->state == DOMAIN_ENDED)
 		job_domain_ended(domain);
-	if (owner && owner->domain != domain) {
-		wire_put(channel_out(&owner->channel), WIRE_DOMAIN,
-			 WIRE_INT(domain->vmid), WIRE_INT(domain->state),
-			 WIRE_INT(domain->pid), WIRE_INT(domain->status),
-			 domain_ip(domain),
-			 WIRE_INT(engine->host_port ? engine->host_port
-						    : engine->program_port),
-			 domain->ticket ? domain->ticket->uuid : "", text);
-		/* a number alone can wait for what is sent next */
-		if (domain->state != DOMAIN_STARTING ||
-		    channel_out(&owner->channel)->len > LAZY)
-			channel_send(&owner->channel);
-	}
-	for (watcher = engine->clients; watcher; watcher = watcher->next)
-		if (watcher->watches && watcher->domain != domain)
-			tell_watcher(watcher, domain, text);
+	request_report_domain(domain, text);
 }
 
-/* A client has gone: nobody waits for it, nothing is kept for it. */
-static void on_client_gone(struct client *client)
+/* A client has gone: nothing waits for it or is kept for it. */
+static void on_client_closed(struct client *client)
 {
 	struct engine *engine = client->engine;
+	struct domain *domain = client->domain;
 	struct err err;
 
 	ticket_forget_client(engine, client);
@@ -76,19 +50,33 @@ static void on_client_gone(struct client *client)
 	domain_forget_client(engine, client);
 	if (client == engine->owner) {
 		engine->owner = NULL;
-		if (!engine->ending)
-			engine->over = 1;
+		if (!engine->is_ending)
+			engine->is_over = 1;
 	}
-	if (client->domain && client->role == ROLE_AGENT && client->cut) {
-		/* a VM that nobody can speak with is of no use */
-		err_set(&err, client->cut, "the agent's channel");
-		domain_fail(client->domain, &err);
+	client->domain = NULL;
+	if (!domain)
+		return;
+	domain->client = NULL;
+	if (client->role == ROLE_AGENT && client->cut_off) {
+		/* a VM whose agent cannot be reached is of no use */
+		err_set(&err, client->cut_off, "the agent's channel");
+		domain_fail(domain, &err);
 	}
-	if (client->domain)
-		domain_unlink(client->domain);
+	domain_lose_client(domain);
 }
 
-/* What granted tickets promise to be cloned from one domain soon. */
+/* The domain that a client has cloned: itself, or, of an owner that is no
+ * domain, the program. */
+static struct domain *source_of(const struct client *client)
+{
+	const struct engine *engine = client->engine;
+
+	return client == engine->owner && !client->domain
+		       ? domain_find(engine, 0)
+		       : client->domain;
+}
+
+/* Tells the backend for how many clones tickets are granted now. */
 static void on_ticket_changed(struct ticket *ticket)
 {
 	struct engine *engine = ticket->engine;
@@ -97,20 +85,66 @@ static void on_ticket_changed(struct ticket *ticket)
 	struct domain *source;
 	int n = 0;
 
-	/* one that is used now is the clone operation's affair */
+	/* one that is used now is the clone operation's business */
 	if (!owner || !backend->ops->expect ||
-	    ticket->status == GC_TICKET_PENDING ||
 	    ticket->status == GC_TICKET_ACTIVE)
 		return;
-	source = owner == engine->owner && !owner->domain
-			 ? domain_find(engine, 0)
-			 : owner->domain;
-	for (ticket = engine->tickets; ticket; ticket = ticket->next)
+	source = source_of(owner);
+	LIST_FOREACH(ticket, &engine->tickets, link)
 		if (ticket->owner == owner &&
 		    ticket->status == GC_TICKET_GRANTED)
-			n += ticket->vms;
+			n += ticket->held;
 	if (source && source->state == DOMAIN_READY)
 		backend->ops->expect(backend, source, n);
+}
+
+static const struct engine_events events = {
+	.message_received = request_handle,
+	.client_closed = on_client_closed,
+	.domain_changed = on_domain_changed,
+	.ticket_answered = request_ticket_answered,
+	.ticket_changed = on_ticket_changed,
+};
+
+/* ---- opening and closing ------------------------------------------------ */
+
+/* All that cannot fail. */
+static void init(struct engine *engine, const char *service)
+{
+	struct scheduler *scheduler = &engine->scheduler;
+
+	snprintf(engine->name, sizeof engine->name, "%.64s-%d", service,
+		 (int)getpid());
+	engine->events = &events;
+	engine->clone_cpus = 1;
+	engine->clone_memory = CLONE_MEMORY;
+	engine->backends = backends;
+	engine->backend.ops = backends[0];
+	engine->backend.engine = engine;
+	scheduler->ops = &scheduler_local;
+	scheduler->loop = &engine->loop;
+	scheduler->owner = engine;
+	LIST_INIT(&engine->hosts);
+	LIST_INIT(&engine->clients);
+	TAILQ_INIT(&engine->domains);
+	TAILQ_INIT(&engine->ended);
+	LIST_INIT(&engine->tickets);
+	TAILQ_INIT(&engine->jobs);
+	ticket_init(engine);
+}
+
+/* First of all, so that a failure after it can be reported. */
+static int open_owner(struct engine *engine, int owner, struct err *err)
+{
+	int pid = unix_socket_peer(owner, NULL);
+
+	engine->owner = client_new(engine, owner,
+				   CLIENT_MAY_BE(ROLE_INSIDE) |
+					   CLIENT_MAY_BE(ROLE_OUTSIDE));
+	if (!engine->owner)
+		return err_set(err, -ENOMEM, "owner's channel");
+	engine->owner->pid = pid > 0 ? pid : 0;
+	return 0;
 }
 
 int engine_open(struct engine *engine, int owner, const char *service,
@@ -119,33 +153,14 @@ int engine_open(struct engine *engine, int owner, const char *service,
 	struct scheduler *scheduler = &engine->scheduler;
 	int code;
 
-	snprintf(engine->name, sizeof engine->name, "%.64s-%d", service,
-		 (int)getpid());
-	engine->client_said = request_handle;
-	engine->client_gone = on_client_gone;
-	engine->domain_changed = on_domain_changed;
-	engine->ticket_answered = request_ticket_answered;
-	engine->ticket_changed = on_ticket_changed;
-	engine->clone_cpus = 1;
-	engine->clone_memory = CLONE_MEMORY;
-	engine->backend.ops = &backend_fork;
-	engine->backend.engine = engine;
-	scheduler->ops = &scheduler_local;
-	scheduler->loop = &engine->loop;
-	scheduler->owner = engine;
-	ticket_init(engine);
-	job_init(engine);
+	init(engine, service);
 	code = loop_init(&engine->loop);
 	if (code)
 		return err_set(err, code, "event loop");
-	/* first of all, so that a failure below can be told */
-	engine->owner = client_new(engine, owner);
-	if (!engine->owner)
-		return err_set(err, -ENOMEM, "owner's channel");
-	if (pipe2(engine->lifeline, O_CLOEXEC | O_NONBLOCK) < 0)
-		return err_set(err, -errno, "lifeline");
-	if (state_open(&engine->state, 1, err) ||
-	    addresses_open(&engine->addresses, &engine->loop, err) ||
+	if (open_owner(engine, owner, err) ||
+	    state_open(&engine->state, 1, err) ||
+	    host_open(&engine->home, &engine->hosts, &host_local, HOST_LOCAL,
+		      &engine->loop, err) ||
 	    scheduler->ops->open(scheduler, &engine->state, engine->name, err))
 		return err->code;
 	setenv("GRIDCENTRIC_STATE", engine->state.dir, 1);
@@ -155,7 +170,7 @@ int engine_open(struct engine *engine, int owner, const char *service,
 	return control_socket_open(engine, err);
 }
 
-void engine_fault(struct engine *engine, const struct err *err)
+void engine_report_fault(struct engine *engine, const struct err *err)
 {
 	struct client *owner = engine->owner;
 
@@ -166,9 +181,12 @@ void engine_fault(struct engine *engine, const struct err *err)
 
 void engine_run(struct engine *engine)
 {
-	while (!engine->over)
+	while (!engine->is_over) {
 		if (loop_turn(&engine->loop, -1) < 0)
 			break;
+		domain_free_ended(engine);
+		engine_check(engine);
+	}
 }
 
 void engine_close(struct engine *engine)
@@ -176,13 +194,13 @@ void engine_close(struct engine *engine)
 	domain_kill_all(engine);
 	if (engine->backend.ops->close && engine->backend.data)
 		engine->backend.ops->close(&engine->backend);
-	/* and whoever is no domain yet */
-	close(engine->lifeline[1]);
+	/* and what is no domain yet */
+	engine->home.ops->cut_lifelines(&engine->home);
 	control_socket_close(engine);
 	/* while its record is locked, nobody takes this engine for dead */
 	ledger_close(engine->ledger);
 	engine->scheduler.ops->close(&engine->scheduler);
-	addresses_close(&engine->addresses);
+	host_close(&engine->home);
 	state_close(&engine->state);
 	loop_free(&engine->loop); /* kills hooks that still run */
 	lineage_free(&engine->lineage);

@@ -1,16 +1,7 @@
 /*
- * engine - the platform of one master: puts its parts together
+ * engine - the platform of one master: opens its parts and connects them
  *
- * One process, one loop, one thread. Which part knows which:
- *
- *	main --> engine --> request --> request_* --> program --> domain
- *	                                  |                      ^   |
- *	                                  '----> job ------------'   '--> ticket
- *	                                          |                        |
- *	                                          '--> backend, hooks  scheduler
- *
- * domain and ticket know client, and domain address; all know the ledger and
- * engine/core/core.h. What happens below is told upwards by functions in struct engine.
+ * One process, one loop, one thread. Which part knows which: engine/core/core.h.
  */
 #ifndef GC_ENGINE_ENGINE_H
 #define GC_ENGINE_ENGINE_H
@@ -18,14 +9,14 @@
 #include "engine/core/core.h"
 
 /*
- * Opens all parts: state folder, ledger, addresses, scheduler. owner is the
+ * Opens all parts: state folder, ledger, hosts, scheduler. owner is the
  * descriptor of the owner's channel, service the first half of the name.
  */
 int engine_open(struct engine *engine, int owner, const char *service,
 		struct err *err);
 
-/* Where engine_open() has failed: tells the owner why. */
-void engine_fault(struct engine *engine, const struct err *err);
+/* engine_open() has failed: reports why to the owner. */
+void engine_report_fault(struct engine *engine, const struct err *err);
 
 /* Runs until its time is over. */
 void engine_run(struct engine *engine);

@@ -6,7 +6,7 @@
  *		[--limit N] [--after ID] [--decision N]
  *	gridcentric-engine --print state
  *
- * Not typed by people: the library starts it, gcscale asks it for history.
+ * People do not type this: the library starts it, gcscale asks it for history.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -88,20 +87,8 @@ static int take_signals(struct err *err)
 	return code ? err_set(err, code, "signals") : 0;
 }
 
-/* Every clone is some descriptors here: as many as the system allows. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		engine.given_files = limit;
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
-/* Domains and hooks inherit 0 to 2: with one of them closed, some other file
- * would take its number. */
+/* Domains and hooks inherit 0 to 2: if one of them were closed, another file would
+ * take its number. */
 static void hold_stdio(void)
 {
 	int fd;
@@ -118,12 +105,11 @@ static int run(int owner, const char *name)
 	struct err err = { 0 };
 
 	hold_stdio();
-	raise_limit();
 	if (engine_open(&engine, owner, name, &err) || take_signals(&err)) {
 		if (!engine.owner)
 			fprintf(stderr, "gridcentric-engine: %s\n", err.text);
 		else
-			engine_fault(&engine, &err);
+			engine_report_fault(&engine, &err);
 		return EXIT_FAILURE;
 	}
 	engine_run(&engine);

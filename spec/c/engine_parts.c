@@ -281,12 +281,12 @@ static int read_listeners(lua_State *L, struct listener *wanted, int max)
 static int lease(lua_State *L)
 {
 	struct parts *p = get(L);
-	struct listener wanted[ADDRESS_MAX_LISTENERS + 1];
+	struct listener wanted[MAX_LISTENERS + 1];
 	int id = room_for(L, p->nleases), i, n;
 	struct lease *l;
 	struct err err;
 
-	n = read_listeners(L, wanted, ADDRESS_MAX_LISTENERS + 1);
+	n = read_listeners(L, wanted, MAX_LISTENERS + 1);
 	l = address_lease(&p->addresses, wanted, n, &err);
 	if (!l)
 		return push_error(L, &err);
@@ -312,10 +312,10 @@ static int retire(lua_State *L)
 static int age(lua_State *L)
 {
 	struct parts *p = get(L);
-	struct lease *l;
+	struct address *address;
 
-	for (l = p->addresses.oldest; l; l = l->next)
-		l->retired_ms -= luaL_checkinteger(L, 2);
+	TAILQ_FOREACH(address, &p->addresses.retired, retired_link)
+		address->retired_ms -= luaL_checkinteger(L, 2);
 	return 0;
 }
 
@@ -460,7 +460,8 @@ static int release(lua_State *L)
 	lua_Integer vms = luaL_checkinteger(L, 3);
 
 	luaL_argcheck(L, vms >= 0 && vms <= r->vms, 3, "it has less");
-	p->scheduler.ops->release(&p->scheduler, r, (int)vms);
+	while (vms-- > 0)
+		p->scheduler.ops->release(&p->scheduler, r, (int)vms);
 	return 0;
 }
 

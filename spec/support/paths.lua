@@ -10,7 +10,7 @@ return {
 	root = root,
 	build = build,
 	gcscale = build .. "/bin/gcscale",
-	engine = build .. "/lib/gridcentric/gridcentric-engine",
+	engine = os.getenv("GRIDCENTRIC_ENGINE") or build .. "/lib/gridcentric/gridcentric-engine",
 	agent = build .. "/lib/gridcentric/gridcentric-agent",
 	core = build .. "/lib/gridcentric/core.so",
 	libgridcentric = build .. "/lib/libgridcentric.so",

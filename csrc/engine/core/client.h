@@ -1,6 +1,9 @@
 /*
- * client - somebody at the other end of a channel: the owner, a domain, or a
- * control client, as its first message (HELLO) says and must prove
+ * client - the peer of a channel: the owner, a domain, or a control client
+ *
+ * Whoever opens the channel says which roles its peer may claim; the peer's
+ * first message (HELLO) claims one. The agent in a clone of a VM is the
+ * exception: it has said HELLO long before, in the VM that was cloned.
  */
 #ifndef GC_ENGINE_CORE_CLIENT_H
 #define GC_ENGINE_CORE_CLIENT_H
@@ -8,29 +11,40 @@
 #include "engine/core/core.h"
 #include "wire/channel.h"
 
+#define CLIENT_UNKNOWN -1 /* as a role: it has not said HELLO */
+
+/* A set of roles, of enum wire_role. */
+#define CLIENT_MAY_BE(role) (1 << (role))
+
 struct client {
 	struct channel channel;
 	struct engine *engine;
-	int role;	       /* enum wire_role; -1 until HELLO */
-	struct domain *domain; /* which it is; NULL: none */
+	int may_be; /* roles that it may claim */
+	int role;   /* enum wire_role, or CLIENT_UNKNOWN */
+	int pid;    /* of its process, as the kernel says; 0: unknown */
+	struct domain *domain; /* NULL: it is none */
 	int vmid;	       /* of that domain, 0 without one */
-	int cut;	/* why it went, negated errno; 0: it ended by itself */
-	int has_spoken; /* since it was last asked about: heartbeat.h */
+	int cut_off; /* why it was closed, negated errno; 0: it ended by itself */
+	int has_spoken; /* since it was last asked about: qemu/heartbeat.h */
 	int knows_ping; /* it has sent one */
-	int watches;	/* it is told of the domains that come from its
-				* own */
+	int watches;	/* its descendants are reported to it as to an owner */
 	int64_t op;	/* of a control client's COMMAND ... */
-	int64_t number; /* ... and that under which it was passed on */
-	struct client *next, **self;
+	int64_t number; /* ... and the number under which it was passed on */
+	LIST_ENTRY(client) link; /* engine->clients */
 };
 
-/* Starts a client on a connected socket. NULL on error; fd is closed then. */
-struct client *client_new(struct engine *engine, int fd);
+/* Makes a client of a connected socket, which is closed on error. Returns NULL
+ * then. */
+struct client *client_new(struct engine *engine, int fd, int may_be);
 
-/* Ends a client, and has what it had and waited for let go. */
-void client_drop(struct client *client);
+/* The client is what it claimed to be. */
+void client_set_role(struct client *client, enum wire_role role);
 
-/* One answer DONE. client may be NULL: it has gone. */
-void client_done(struct client *client, int64_t op, const struct err *err);
+/* Closes the channel, reports client_closed, and frees the client at the end
+ * of the turn. */
+void client_close(struct client *client);
+
+/* Answers an operation with DONE. client may be NULL: it has gone. */
+void client_send_done(struct client *client, int64_t op, const struct err *err);
 
 #endif

@@ -1,32 +1,23 @@
-/*
- * domain - see domain.h
- *
- * A long file, as what leads from state to state is in no other: who said so,
- * who was waited for, and who is told.
- */
+/* domain - see domain.h */
 #include "engine/core/domain.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/process.h"
+#include "base/unix_socket.h"
 #include "engine/core/client.h"
 #include "engine/core/ticket.h"
 #include "wire/names.h"
 
-#define NEWBORN_MS 1000 /* in which a clone is not told to end */
-/* For the parent's word on an exit status: it comes when the parent is back in
- * its event loop. */
-#define STATUS_WAIT_MS 1000
+#define VMIDS_MORE 64 /* by which engine->by_vmid grows */
 
-/* ---- making and finding ------------------------------------------------ */
+/* ---- making and finding ------------------------------------------------- */
 
 static int make_token(char *token)
 {
@@ -40,475 +31,299 @@ static int make_token(char *token)
 	return 0;
 }
 
-static int make_channel(struct domain *domain)
+/* Makes engine->by_vmid hold an entry for vmid. Returns 0 or -ENOMEM. */
+static int reserve_vmid(struct engine *engine, int vmid)
 {
-	int sv[2];
+	struct domain **all;
+	int n = vmid + VMIDS_MORE;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
-		return -errno;
-	domain->client = client_new(domain->engine, sv[0]);
-	if (!domain->client) {
-		close(sv[1]);
+	assert(vmid >= 0);
+	if (vmid < engine->nby_vmid)
+		return 0;
+	all = realloc(engine->by_vmid, (size_t)n * sizeof *all);
+	if (!all)
 		return -ENOMEM;
-	}
-	domain->client->domain = domain;
-	domain->client->vmid = domain->vmid;
-	domain->far_end = sv[1];
+	engine->by_vmid = all;
+	while (engine->nby_vmid < n)
+		all[engine->nby_vmid++] = NULL;
 	return 0;
 }
 
-struct domain *domain_new(struct engine *engine, int vmid,
-			  struct client *client, struct err *err)
+/* The list is sorted by vmid: the newest is last, but for a domain 0 that is
+ * started anew. */
+static void insert(struct domain *domain)
 {
-	struct domain *domain = calloc(1, sizeof *domain), **at;
+	struct engine *engine = domain->engine;
+
+	assert(!engine->by_vmid[domain->vmid]);
+	engine->by_vmid[domain->vmid] = domain;
+	if (domain->vmid == 0)
+		TAILQ_INSERT_HEAD(&engine->domains, domain, link);
+	else
+		TAILQ_INSERT_TAIL(&engine->domains, domain, link);
+}
+
+static int set_place(struct domain *domain, const struct placement *placement,
+		     struct err *err)
+{
+	struct engine *engine = domain->engine;
+
+	if (placement)
+		domain->placement = *placement;
+	else
+		memcpy(domain->placement.host, engine->home.name,
+		       sizeof domain->placement.host);
+	domain->host = host_find(&engine->hosts, domain->placement.host);
+	if (domain->host)
+		return 0;
+	return err_say(err, -EHOSTUNREACH, "domain %d: no host %s",
+		       domain->vmid, domain->placement.host);
+}
+
+struct domain *domain_new(struct engine *engine, int vmid,
+			  const struct placement *placement, struct err *err)
+{
+	struct domain *domain = calloc(1, sizeof *domain);
 	int code = domain ? 0 : -ENOMEM;
 
-	if (!code) {
-		domain->engine = engine;
-		domain->vmid = vmid;
-		domain->status = domain->program_status = -1;
-		domain->far_end = -1;
-		domain->pidfd.fd = -1;
-		domain->made_ms = loop_now();
+	if (!code)
 		code = make_token(domain->token);
-	}
-	if (!code && client) {
-		domain->client = client;
-		client->domain = domain;
-		client->vmid = vmid;
-	} else if (!code) {
-		code = make_channel(domain);
-	}
+	if (!code)
+		code = reserve_vmid(engine, vmid);
 	if (code) {
 		free(domain);
 		err_set(err, code, "domain %d", vmid);
 		return NULL;
 	}
-	/* last, so that lists come by vmid */
-	for (at = &engine->domains; *at; at = &(*at)->next)
-		;
-	domain->self = at;
-	*at = domain;
+	domain->engine = engine;
+	domain->vmid = vmid;
+	domain->state = DOMAIN_STARTING;
+	domain->place = -1;
+	domain->process.status = -1;
+	domain->reported_status = domain->program_status = -1;
+	domain->made_ms = loop_now();
+	if (set_place(domain, placement, err)) {
+		free(domain);
+		return NULL;
+	}
+	insert(domain);
 	return domain;
 }
 
-struct domain *domain_find(struct engine *engine, int vmid)
+struct domain *domain_find(const struct engine *engine, int vmid)
 {
-	struct domain *domain = engine->domains;
-
-	while (domain && domain->vmid != vmid)
-		domain = domain->next;
-	return domain;
+	return vmid >= 0 && vmid < engine->nby_vmid ? engine->by_vmid[vmid]
+						    : NULL;
 }
 
-struct domain *domain_of_pid(struct engine *engine, int pid)
+struct domain *domain_after(const struct engine *engine, int vmid)
 {
-	struct domain *domain = engine->domains;
-
-	while (domain && domain->pid != pid)
-		domain = domain->next;
-	return domain;
+	while (++vmid < engine->nby_vmid)
+		if (engine->by_vmid[vmid])
+			return engine->by_vmid[vmid];
+	return NULL;
 }
 
-const char *domain_ip(const struct domain *domain)
+struct domain *domain_of_pid(const struct engine *engine, int pid)
 {
-	if (domain->ip[0])
-		return domain->ip;
-	return domain->lease ? domain->lease->ip : "";
+	struct domain *domain;
+
+	TAILQ_FOREACH(domain, &engine->domains, link)
+		if (domain->process.pid == pid)
+			return domain;
+	return NULL;
+}
+
+/* ---- where it is -------------------------------------------------------- */
+
+int domain_lease(struct domain *domain, const struct listener *wanted, int n,
+		 struct err *err)
+{
+	struct host *host = domain->host;
+
+	assert(!domain->lease && !domain->ip[0]);
+	domain->lease = host->ops->lease(host, wanted, n, err);
+	if (!domain->lease)
+		return err->code;
+	snprintf(domain->ip, sizeof domain->ip, "%s", domain->lease->ip);
+	return 0;
+}
+
+/* Appends "PORT=IP:PORT" as a whole. Returns the new length. */
+static size_t put_endpoint(char *text, size_t len, size_t size, int port,
+			   const char *ip, int ip_port)
+{
+	char entry[80];
+	int n = snprintf(entry, sizeof entry, "%s%d=%s:%d", len ? " " : "",
+			 port, ip, ip_port);
+
+	if (len + (size_t)n >= size)
+		return len;
+	memcpy(text + len, entry, (size_t)n + 1);
+	return len + (size_t)n;
 }
 
 void domain_endpoints(const struct domain *domain, char *text, size_t size)
 {
+	const struct engine *engine = domain->engine;
 	const struct lease *lease = domain->lease;
+	int i, port = engine->program_port;
 	size_t len = 0;
-	int i;
 
+	assert(size > 0);
 	text[0] = '\0';
-	if (domain->vmid == 0 && !lease && domain->engine->program_port)
-		snprintf(text, size, "%d=127.0.0.1:%d",
-			 domain->engine->program_port,
-			 domain->engine->program_port);
-	/* of a VM, whose own sockets are not here */
-	if (lease && lease->nsockets == 0 && domain->engine->program_port)
-		snprintf(text, size, "%d=%s:%d", domain->engine->program_port,
-			 domain_ip(domain), domain->engine->host_port);
-	for (i = 0; lease && i < lease->nsockets && len < size; i++) {
+	if (!lease && domain->vmid == 0 && port)
+		put_endpoint(text, 0, size, port, "127.0.0.1", port);
+	/* its sockets are inside of it, where it is a machine */
+	if (lease && lease->nsockets == 0 && port)
+		put_endpoint(text, 0, size, port, domain->ip,
+			     engine->forwarded_port);
+	for (i = 0; lease && i < lease->nsockets; i++) {
 		const struct listener *is = &lease->sockets[i].is;
 
 		if (is->type == SOCK_STREAM)
-			len += (size_t)snprintf(text + len, size - len,
-						"%s%d=%s:%d", len ? " " : "",
-						is->port, lease->ip, is->port);
+			len = put_endpoint(text, len, size, is->port, lease->ip,
+					   is->port);
 	}
 }
 
-/* ---- changing ---------------------------------------------------------- */
+/* ---- its channel -------------------------------------------------------- */
 
-static void changed(struct domain *domain, enum domain_state state,
-		    const char *text)
+static int attach(struct domain *domain, int fd, enum wire_role role,
+		  struct err *err)
 {
-	char endpoints[512];
+	struct client *client;
 
-	domain->state = state;
-	domain_endpoints(domain, endpoints, sizeof endpoints);
-	ledger_domain(domain->engine->ledger, domain->vmid, domain->pid,
-		      domain_state_name(state), "localhost", endpoints,
-		      domain->ticket ? domain->ticket->uuid : "",
-		      domain->status);
-	domain->engine->domain_changed(domain, text);
+	assert(!domain->client);
+	client = client_new(domain->engine, fd, CLIENT_MAY_BE(role));
+	if (!client)
+		return err_set(err, -ENOMEM, "domain %d", domain->vmid);
+	client->domain = domain;
+	client->vmid = domain->vmid;
+	domain->client = client;
+	return 0;
 }
 
-static void on_status_late(struct loop_timer *timer);
-
-static void free_domain(struct loop_source *pidfd)
+int domain_open_channel(struct domain *domain, int *far_end, struct err *err)
 {
-	free(container_of(pidfd, struct domain, pidfd));
-}
+	int ends[2], code;
 
-static void answer_waiters(struct domain *domain)
-{
-	static const struct err none = { 0 };
-	struct waiter *waiter;
-
-	while ((waiter = domain->waiters)) {
-		domain->waiters = waiter->next;
-		client_done(waiter->client, waiter->op, &none);
-		free(waiter);
+	do
+		code = unix_socket_pair(ends);
+	while (host_relieve(&domain->engine->hosts, code));
+	/* each message bears its sender then, whatever the message says */
+	if (!code)
+		code = unix_socket_name_senders(ends[0]);
+	if (code)
+		return err_set(err, code, "domain %d", domain->vmid);
+	if (attach(domain, ends[0], ROLE_DOMAIN, err)) {
+		close(ends[1]);
+		return err->code;
 	}
+	*far_end = ends[1];
+	return 0;
 }
 
-/* Its parent has ended; whoever is their subreaper has it now: outside the
- * engine; inside the master, unless it is that which has ended. */
-static void orphan(struct domain *child)
+int domain_use_channel(struct domain *domain, int fd, enum wire_role role,
+		       struct err *err)
 {
-	struct client *owner = child->engine->owner;
-
-	child->parent_pid = 0;
-	if (owner && owner->role == ROLE_INSIDE && owner->domain) {
-		child->parent_pid = owner->domain->pid;
-		wire_put(channel_out(&owner->channel), WIRE_ADOPT,
-			 WIRE_INT(child->pid));
-		channel_send(&owner->channel);
-	} else if (child->status_timer.loop) {
-		/* the word that it waits for will not come */
-		loop_timer_start(&child->engine->loop, &child->status_timer, 0,
-				 on_status_late);
-	}
+	return attach(domain, fd, role, err);
 }
 
-static void orphan_children(struct domain *domain)
+/* ---- its process -------------------------------------------------------- */
+
+int domain_watch(struct domain *domain, int pid)
 {
-	struct domain *child;
-
-	for (child = domain->engine->domains; child; child = child->next)
-		if (domain->pid && child->parent_pid == domain->pid)
-			orphan(child);
-}
-
-/* An engine that is told to end does so when only its owner's own domain, if
- * any, is left. */
-static void end_with_last(struct engine *engine)
-{
-	const struct domain *domain;
-
-	if (!engine->ending)
-		return;
-	for (domain = engine->domains; domain; domain = domain->next)
-		if (!engine->owner || domain->client != engine->owner)
-			return;
-	engine->over = 1;
-}
-
-/* The last act. */
-static void end(struct domain *domain)
-{
-	struct backend *backend = &domain->engine->backend;
-	struct client *client = domain->client;
-	const char *text;
-
-	if (domain->state == DOMAIN_ENDED)
-		return;
-	if (backend->ops->ended)
-		backend->ops->ended(backend, domain);
-	text = domain->failure.code ? domain->failure.text : "";
-	loop_timer_stop(&domain->deadline);
-	loop_timer_stop(&domain->status_timer);
-	if (domain->hook)
-		hook_cancel(domain->hook);
-	domain->hook = NULL;
-	if (domain->far_end >= 0)
-		close(domain->far_end);
-	if (domain->lease)
-		address_retire(domain->lease);
-	*domain->self = domain->next;
-	if (domain->next)
-		domain->next->self = domain->self;
-	orphan_children(domain);
-	changed(domain, DOMAIN_ENDED, text);
-	end_with_last(domain->engine);
-	answer_waiters(domain);
-	if (domain->ticket)
-		ticket_domain_ended(domain->ticket);
-	if (client)
-		client->domain = NULL;
-	/* its process, if it is still to be made, sees that nobody waits */
-	if (client && client->role < 0)
-		client_drop(client);
-	if (domain->pidfd.fd >= 0)
-		loop_close(&domain->pidfd, free_domain);
-	else
-		free(domain);
-}
-
-/* Its process is dead; what it said before, that it was ready perhaps, may
- * not have been read yet. */
-static void end_dead(struct domain *domain)
-{
-	domain->dead = 1;
-	if (domain->client)
-		channel_receive(&domain->client->channel);
-	if (domain->said_ready && domain->state == DOMAIN_STARTING)
-		domain_ready(domain);
-	end(domain);
-}
-
-/* Reaps it where it is a child of the engine. */
-static void reap(struct domain *domain)
-{
-	if (domain->pidfd.fd >= 0)
-		process_reap(domain->pidfd.fd, &domain->status);
-}
-
-static void on_status_late(struct loop_timer *timer)
-{
-	struct domain *domain =
-		container_of(timer, struct domain, status_timer);
-
-	reap(domain); /* it may have become the engine's by now */
-	end_dead(domain);
-}
-
-/* The process has ended: whose child is it, and what is its status? */
-static void on_dead(struct loop_source *source, uint32_t events)
-{
-	struct domain *domain = container_of(source, struct domain, pidfd);
-
-	if (domain->status_timer.loop)
-		return; /* known: somebody has reaped it now */
-	/* at once: nobody is to reach it any more */
-	if (domain->lease)
-		address_retire(domain->lease);
-	domain->lease = NULL;
-	reap(domain);
-	if (domain->status >= 0 || !domain->parent_pid) {
-		end_dead(domain);
-		return;
-	}
-	loop_change(source, EPOLLET); /* once more at most */
-	loop_timer_start(&domain->engine->loop, &domain->status_timer,
-			 STATUS_WAIT_MS, on_status_late);
-}
-
-void domain_reaped(struct domain *domain, int status)
-{
-	domain->status = status;
-	if (domain->status_timer.loop)
-		end_dead(domain);
-	/* else its pidfd will tell */
-}
-
-void domain_has_pid(struct domain *domain, int pid)
-{
+	struct host *host = domain->host;
 	struct err err;
 	int code;
 
-	if (domain->pid)
-		return;
-	domain->pid = pid;
-	code = process_watch(&domain->pidfd, &domain->engine->loop, pid,
-			     on_dead);
-	if (!code)
-		return;
-	if (code != -ESRCH) {
-		/* no room: its end would not be seen */
-		err_set(&err, code, "domain %d", domain->vmid);
-		kill(pid, SIGKILL);
-		domain_fail(domain, &err);
-		return;
+	assert(pid > 1 && !domain->process.pid);
+	domain->process.exited = domain_on_exited;
+	do
+		code = host->ops->watch(host, &domain->process, pid);
+	while (host_relieve(&domain->engine->hosts, code));
+	if (code == -ESRCH) {
+		/* it was reaped already: its status is on the way */
+		domain->process.pid = pid;
+		domain->process.has_ended = 1;
+		domain_on_exited(&domain->process);
+		return 0;
 	}
-	/* it has ended and is reaped already: its status is on the way */
-	loop_timer_start(&domain->engine->loop, &domain->status_timer,
-			 STATUS_WAIT_MS, on_status_late);
+	if (code) {
+		err_set(&err, code, "domain %d", domain->vmid);
+		domain_fail(domain, &err);
+	}
+	return code;
+}
+
+void domain_claim_process(struct domain *domain, int pid,
+			  const struct client *parent)
+{
+	struct host *host = domain->host;
+
+	/* it is known already where HELLO came first */
+	if (domain->process.pid || domain_of_pid(domain->engine, pid))
+		return;
+	if (domain_watch(domain, pid) || !domain->process.host ||
+	    host->ops->parent_of(host, &domain->process) == parent->pid)
+		return;
+	host->ops->forget(&domain->process);
+}
+
+/* ---- its states --------------------------------------------------------- */
+
+void domain_set_state(struct domain *domain, enum domain_state state,
+		      const char *text)
+{
+	char endpoints[ENDPOINTS_TEXT];
+
+	assert(state >= domain->state);
+	assert(domain->state != DOMAIN_ENDED);
+	assert(state != DOMAIN_READY || domain->state == DOMAIN_STARTING);
+	domain->state = state;
+	domain_endpoints(domain, endpoints, sizeof endpoints);
+	ledger_domain(domain->engine->ledger, domain->vmid, domain->process.pid,
+		      domain_state_name(state), domain->placement.host,
+		      endpoints, domain->ticket ? domain->ticket->uuid : "",
+		      domain->process.status);
+	domain->engine->events->domain_changed(domain, text);
 }
 
 void domain_announce(struct domain *domain, const char *text)
 {
-	changed(domain, DOMAIN_STARTING, text);
+	assert(domain->state == DOMAIN_STARTING);
+	domain_set_state(domain, DOMAIN_STARTING, text);
 }
 
-void domain_ready(struct domain *domain)
+void domain_set_ready(struct domain *domain)
 {
 	loop_timer_stop(&domain->deadline);
-	changed(domain, DOMAIN_READY, "");
+	domain_set_state(domain, DOMAIN_READY, "");
 }
 
-static void send_signal(struct domain *domain, int signal)
+/* ---- checking ----------------------------------------------------------- */
+
+void domain_check(const struct domain *domain)
 {
-	if (domain->pidfd.fd >= 0)
-		process_signal(domain->pidfd.fd, signal);
-}
+	const struct engine *engine = domain->engine;
+	const struct client *client = domain->client;
+	const struct ticket *ticket = domain->ticket;
 
-static void on_grace_over(struct loop_timer *timer)
-{
-	send_signal(container_of(timer, struct domain, deadline), SIGKILL);
-}
-
-void domain_fail(struct domain *domain, const struct err *why)
-{
-	if (domain->failure.code)
-		return;
-	domain->failure = *why;
-	if (domain->dead)
-		return; /* end_dead() is at work on it */
-	if (domain->pidfd.fd < 0)
-		end(domain);
-	else
-		send_signal(domain, SIGKILL); /* its pidfd does the rest */
-}
-
-/* Where a signal would not reach the program. It has to be up to hear. */
-static int ask_to_end(struct domain *domain, enum domain_state was,
-		      int grace_ms)
-{
-	struct backend *backend = &domain->engine->backend;
-
-	if (!backend->ops->stop || was == DOMAIN_STARTING)
-		return 0;
-	return was == DOMAIN_STOPPING ||
-	       backend->ops->stop(backend, domain, grace_ms);
-}
-
-void domain_stop(struct domain *domain, int grace_ms, struct client *client,
-		 int64_t op)
-{
-	struct waiter *waiter = calloc(1, sizeof *waiter);
-	enum domain_state was;
-
-	if (waiter) {
-		waiter->client = client;
-		waiter->op = op;
-		waiter->next = domain->waiters;
-		domain->waiters = waiter;
-	}
-	was = domain->state;
-	if (was != DOMAIN_STOPPING)
-		changed(domain, DOMAIN_STOPPING, "");
-	if (grace_ms <= 0)
-		send_signal(domain, SIGKILL);
-	else if (!ask_to_end(domain, was, grace_ms))
-		send_signal(domain, SIGTERM);
-	/* who asks again cannot put the end off */
-	if (grace_ms > 0 && (was != DOMAIN_STOPPING ||
-			     loop_now() + grace_ms < domain->deadline.due_ms))
-		loop_timer_start(&domain->engine->loop, &domain->deadline,
-				 grace_ms, on_grace_over);
-	if (!domain->pid) {
-		static const struct err early = {
-			-ECANCELED, "ended before it had started"
-		};
-
-		domain_fail(domain, &early);
-	}
-}
-
-void domain_hurry(struct domain *domain, int rest_ms)
-{
-	if (domain->state == DOMAIN_STOPPING && domain->deadline.loop &&
-	    loop_now() + rest_ms < domain->deadline.due_ms)
-		loop_timer_start(&domain->engine->loop, &domain->deadline,
-				 rest_ms, on_grace_over);
-}
-
-int domain_count_waiters(const struct domain *domain,
-			 const struct client *client)
-{
-	const struct waiter *waiter;
-	int n = 0;
-
-	for (waiter = domain->waiters; waiter; waiter = waiter->next)
-		n += waiter->client == client;
-	return n;
-}
-
-void domain_unlink(struct domain *domain)
-{
-	static const struct err lost = {
-		-GC_EDIED, "the domain ended before it was ready"
-	};
-
-	domain->client = NULL;
-	if (domain->dead)
-		return;
-	/* without a process, or with one that is not watched (an inside
-	 * master), there is nothing else that would tell of its end */
-	if (!domain->pid)
-		domain_fail(domain, &lost);
-	else if (domain->pidfd.fd < 0 && !domain->status_timer.loop)
-		end(domain);
-}
-
-void domain_forget_client(struct engine *engine, const struct client *client)
-{
-	struct domain *domain;
-	struct waiter *waiter;
-
-	for (domain = engine->domains; domain; domain = domain->next)
-		for (waiter = domain->waiters; waiter; waiter = waiter->next)
-			if (waiter->client == client)
-				waiter->client = NULL;
-}
-
-static void on_newborn_time_over(struct loop_timer *timer)
-{
-	struct domain *domain = container_of(timer, struct domain, deadline);
-
-	domain_stop(domain, domain->engine->grace_ms, NULL, 0);
-}
-
-/* A program may end right after it was cloned, when its clones have not run a
- * line yet: these have a moment to end by themselves. A controller knows what
- * it does. */
-static void end_one(struct domain *domain)
-{
-	struct engine *engine = domain->engine;
-	int64_t left = domain->made_ms + NEWBORN_MS - loop_now();
-
-	if (engine->inside && domain->state == DOMAIN_READY &&
-	    engine->grace_ms && left > 0)
-		loop_timer_start(&engine->loop, &domain->deadline, left,
-				 on_newborn_time_over);
-	else
-		domain_stop(domain, engine->grace_ms, NULL, 0);
-}
-
-void domain_end_all(struct engine *engine, int grace_ms)
-{
-	struct domain *domain, *next;
-
-	engine->ending = 1;
-	engine->grace_ms = grace_ms;
-	for (domain = engine->domains; domain; domain = next) {
-		next = domain->next;
-		if (!engine->owner || domain->client != engine->owner)
-			end_one(domain);
-	}
-	end_with_last(engine);
-}
-
-void domain_kill_all(struct engine *engine)
-{
-	struct domain *domain;
-
-	for (domain = engine->domains; domain; domain = domain->next)
-		send_signal(domain, SIGKILL);
+	assert(domain->state != DOMAIN_ENDED);
+	assert(engine->by_vmid[domain->vmid] == domain);
+	assert(domain->host ==
+	       host_find(&engine->hosts, domain->placement.host));
+	assert(!client ||
+	       (client->domain == domain && client->vmid == domain->vmid));
+	assert(!ticket || (domain->place >= 0 && domain->place < ticket->vms));
+	assert(!ticket || ticket->places[domain->place].domain == domain);
+	assert(!domain->parent || (domain->parent != domain &&
+				   domain->parent->state != DOMAIN_ENDED));
+	assert(!domain->lease || domain->lease->host == domain->host);
+	assert(!domain->lease || domain->ip[0]);
+	assert(!domain->is_up || domain->has_reported);
+	assert(domain->state != DOMAIN_STOPPING || domain->process.pid);
+	assert(!domain->status_timer.loop || domain->process.has_ended);
+	assert(!domain->job || domain->ticket);
 }

@@ -1,12 +1,15 @@
 /*
  * job - one clone operation: a ticket's worth of clones of one domain
  *
- *	snapshot of the source --> for each clone: address, pre-clone hook,
- *	spawn, READY, post-clone hook --> answer
+ *	job_start()	the ticket is used up
+ *	snapshot	by the backend; none where the source has named its
+ *	   |		listeners and is its own image
+ *	clones		one for each used place of the ticket: clone.h
+ *	answer		CLONED, with the vmids of those that are ready
  *
- * Operations on one source follow each other; those on several go on at the
- * same time. Some clones of a job may fail: the others live, the answer tells
- * which, and their share of the ticket is given back.
+ * Jobs of one source follow each other; those of several run at the same time.
+ * Some clones of a job may fail: the others live, the answer names both, and
+ * the places of those that failed go back.
  */
 #ifndef GC_ENGINE_CORE_JOB_H
 #define GC_ENGINE_CORE_JOB_H
@@ -15,40 +18,48 @@
 #include "engine/core/domain.h"
 #include "engine/core/ticket.h"
 
+enum job_state {
+	JOB_QUEUED,   /* another job of its source runs */
+	JOB_SNAPSHOT, /* the image is being taken */
+	JOB_CLONING,  /* its clones are being made */
+};
+
 struct job {
 	struct engine *engine;
+	enum job_state state;
 	struct client *asker; /* NULL: it has gone */
 	int64_t op;	      /* of the asker's CLONE */
 	struct ticket *ticket;
-	struct domain *source; /* NULL: it has gone */
+	struct domain *source; /* NULL: it has ended */
 	int source_vmid;
 	struct image image;
-	int running;
-	int left; /* clones not ready or failed yet */
-	int vmids_len;
-	int *vmids;	  /* of those that are ready */
-	struct err err;	  /* the first failure */
-	struct job *next; /* all jobs of the engine, in order */
+	int left;	       /* clones that are neither ready nor failed */
+	int nvmids;	       /* clones that are ready ... */
+	int *vmids;	       /* ... and their numbers */
+	struct err err;	       /* the first failure */
+	TAILQ_ENTRY(job) link; /* engine->jobs */
 };
 
 /*
- * Clones `source` for asker, whose ticket it uses up. listeners: of the
- * source where the asker is the source itself, else NULL: it is asked.
+ * Clones `source` for asker, whose ticket it uses up. listeners: of the source,
+ * where the asker is the source itself; NULL: the source is asked for them.
  */
 int job_start(struct client *asker, int64_t op, struct ticket *ticket,
 	      struct domain *source, const struct listener *listeners, int n,
 	      struct err *err);
 
-/* A clone said that it is ready, or why it is not. */
-void job_domain_said(struct domain *domain, const struct err *err);
+/* One clone less to wait for: it is ready (err->code 0), or has failed. domain
+ * NULL: it never came to be. */
+void job_clone_done(struct job *job, struct domain *domain,
+		    const struct err *err);
 
 /* A domain has ended: as a clone, or as the source of others. */
 void job_domain_ended(struct domain *domain);
 
-/* A client has gone: its jobs go on without somebody to answer. */
+/* A client has gone: its jobs go on, and nobody is answered. */
 void job_forget_client(struct engine *engine, const struct client *client);
 
-/* Sets the backend's callbacks. */
-void job_init(struct engine *engine);
+/* Asserts what must hold for the job between two turns. */
+void job_check(const struct job *job);
 
 #endif

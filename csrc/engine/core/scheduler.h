@@ -3,10 +3,12 @@
  *
  * The contract: request() is answered later, through granted() or denied(),
  * never from inside request(); each request once. A grant is a list of
- * placements, one for each VM. revoked() may follow a grant. Queueing, fairness
- * and capacity live here; tickets, owners and leases in the engine.
+ * placements, one for each VM, known by their numbers in that list from then
+ * on. Each placement ends once: the engine gives it back by release(), or the
+ * scheduler takes it away by revoked(). Queueing, fairness and capacity live
+ * here; tickets, owners and leases in the engine.
  *
- * To add one: a file scheduler_NAME.c with a const struct scheduler_ops, and
+ * To add one: a file schedule/NAME.c with a const struct scheduler_ops, and
  * the choice of it in engine_open().
  */
 #ifndef GC_ENGINE_CORE_SCHEDULER_H
@@ -32,9 +34,9 @@ struct schedule_request {
 
 /* One place that a grant gives. */
 struct placement {
-	char host[64];
+	char host[64]; /* the name of a host: core/host.h */
 	int cpus;
-	int64_t memory;
+	int64_t memory; /* bytes */
 };
 
 struct scheduler {
@@ -48,8 +50,10 @@ struct scheduler {
 			const struct placement *placements, int n);
 	void (*denied)(struct scheduler *s, struct schedule_request *r,
 		       struct err *err);
+	/* The placement is lost: its host failed, or another job has it now.
+	 * It is not released any more. */
 	void (*revoked)(struct scheduler *s, struct schedule_request *r,
-			int vms, const char *why);
+			int placement, const char *why);
 };
 
 struct scheduler_ops {
@@ -61,15 +65,15 @@ struct scheduler_ops {
 	 * Asks. An impossible request (more than there can ever be) fails at
 	 * once with GC_EIMPOSSIBLE and a text that names the bound; nothing
 	 * is called back then. The request must live until it is answered or
-	 * cancelled, and, if granted, until release() has given all back.
+	 * cancelled, and, if granted, until all placements have ended.
 	 */
 	int (*request)(struct scheduler *s, struct schedule_request *r,
 		       struct err *err);
 	/* Takes back a request that waits; no answer comes any more. */
 	void (*cancel)(struct scheduler *s, struct schedule_request *r);
-	/* Gives back vms VMs of a grant, with their CPUs. */
+	/* Gives back one placement of a grant. */
 	void (*release)(struct scheduler *s, struct schedule_request *r,
-			int vms);
+			int placement);
 	/* Fills total and free CPUs, as seen now. */
 	void (*capacity)(struct scheduler *s, int *total, int *free);
 };

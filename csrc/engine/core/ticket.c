@@ -1,6 +1,7 @@
 /* ticket - see ticket.h */
 #include "engine/core/ticket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +10,12 @@
 
 #include "base/setting.h"
 #include "engine/core/client.h"
+#include "engine/core/domain.h"
 
-#define LEASE_MS       30000 /* a granted ticket not used by then is gone */
+#define LEASE_MS       30000 /* a granted ticket that is not used expires */
 #define MAX_TIMEOUT_MS (24 * 3600 * 1000)
-#define MAX_PER_GUEST  64    /* the same of a VM, which is not trusted */
-#define MAX_PER_CLIENT 10000 /* tickets not over: a loop gone wild */
+#define MAX_PER_CLIENT 10000 /* open tickets: a loop that has gone wild */
+#define MAX_PER_GUEST  64    /* open tickets of a VM, which is not trusted */
 #define KEEP_OVER      1000  /* tickets that are over, for ticket_info */
 
 static int is_over(const struct ticket *ticket)
@@ -21,16 +23,38 @@ static int is_over(const struct ticket *ticket)
 	return ticket->status >= GC_TICKET_RELEASED;
 }
 
-static void changed(struct ticket *ticket, gc_ticket_status_t status)
+/* Whether the diagram in ticket.h has that arrow. */
+static int is_step(gc_ticket_status_t from, gc_ticket_status_t to)
 {
+	switch (to) {
+	case GC_TICKET_GRANTED:
+	case GC_TICKET_DENIED:
+	case GC_TICKET_CANCELLED: return from == GC_TICKET_PENDING;
+	case GC_TICKET_ACTIVE:
+	case GC_TICKET_EXPIRED: return from == GC_TICKET_GRANTED;
+	case GC_TICKET_RELEASED:
+	case GC_TICKET_REVOKED:
+		return from == GC_TICKET_GRANTED || from == GC_TICKET_ACTIVE;
+	default: return 0;
+	}
+}
+
+static void publish_status(const struct ticket *ticket)
+{
+	ledger_ticket(ticket->engine->ledger, ticket->uuid,
+		      gc_ticket_status_string(ticket->status), ticket->cpus,
+		      ticket->vms, ticket->request.mincpuspervm,
+		      ticket->owner_vmid);
+}
+
+static void set_status(struct ticket *ticket, gc_ticket_status_t status)
+{
+	assert(is_step(ticket->status, status));
 	ticket->status = status;
 	if (status != GC_TICKET_GRANTED)
 		loop_timer_stop(&ticket->lease);
-	ledger_ticket(ticket->engine->ledger, ticket->uuid,
-		      gc_ticket_status_string(status), ticket->cpus,
-		      ticket->vms, ticket->request.mincpuspervm,
-		      ticket->owner_vmid);
-	ticket->engine->ticket_changed(ticket);
+	publish_status(ticket);
+	ticket->engine->events->ticket_changed(ticket);
 }
 
 static int make_uuid(char *text)
@@ -51,29 +75,40 @@ static int make_uuid(char *text)
 
 static void free_ticket(struct ticket *ticket)
 {
-	loop_timer_stop(&ticket->lease);
-	free(ticket->placements);
+	assert(ticket->held == 0 && ticket->used == 0 && ticket->refs == 0);
+	assert(!ticket->lease.loop);
+	free(ticket->places);
 	free(ticket);
 }
 
 /* Forgets the oldest of those that are over, beyond KEEP_OVER. */
 static void trim(struct engine *engine)
 {
-	struct ticket **at = &engine->tickets, *ticket;
+	struct ticket *ticket = LIST_FIRST(&engine->tickets), *next;
 	int over = 0;
 
-	while ((ticket = *at)) {
-		if (is_over(ticket) && !ticket->used && ++over > KEEP_OVER) {
-			*at = ticket->next;
-			free_ticket(ticket);
-		} else {
-			at = &ticket->next;
-		}
+	for (; ticket; ticket = next) {
+		next = LIST_NEXT(ticket, link);
+		if (!is_over(ticket) || ticket->refs || ++over <= KEEP_OVER)
+			continue;
+		LIST_REMOVE(ticket, link);
+		free_ticket(ticket);
 	}
 }
 
-static int check(int maxcpus, int minvms, int mincpuspervm, int timeout_ms,
-		 struct err *err)
+void ticket_ref(struct ticket *ticket)
+{
+	ticket->refs++;
+}
+
+void ticket_unref(struct ticket *ticket)
+{
+	assert(ticket->refs > 0);
+	ticket->refs--;
+}
+
+static int check_request(int maxcpus, int minvms, int mincpuspervm,
+			 int timeout_ms, struct err *err)
 {
 	static const char *const names[] = { "maxcpus", "minvms",
 					     "mincpuspervm" };
@@ -97,7 +132,7 @@ static int count_open(const struct client *owner)
 	const struct ticket *ticket;
 	int n = 0;
 
-	for (ticket = owner->engine->tickets; ticket; ticket = ticket->next)
+	LIST_FOREACH(ticket, &owner->engine->tickets, link)
 		n += ticket->owner == owner && !is_over(ticket);
 	return n;
 }
@@ -111,7 +146,7 @@ struct ticket *ticket_request(struct client *owner, int64_t op, int maxcpus,
 	int most = owner->role == ROLE_AGENT ? MAX_PER_GUEST : MAX_PER_CLIENT;
 	struct ticket *ticket;
 
-	if (check(maxcpus, minvms, mincpuspervm, timeout_ms, err))
+	if (check_request(maxcpus, minvms, mincpuspervm, timeout_ms, err))
 		return NULL;
 	if (count_open(owner) >= most) {
 		err_say(err, -GC_EDENIED, "%d tickets of this domain are open",
@@ -139,9 +174,9 @@ struct ticket *ticket_request(struct client *owner, int64_t op, int maxcpus,
 		free_ticket(ticket);
 		return NULL;
 	}
-	ticket->next = engine->tickets;
-	engine->tickets = ticket;
-	changed(ticket, GC_TICKET_PENDING);
+	ticket->status = GC_TICKET_PENDING;
+	LIST_INSERT_HEAD(&engine->tickets, ticket, link);
+	publish_status(ticket);
 	trim(engine);
 	return ticket;
 }
@@ -149,10 +184,11 @@ struct ticket *ticket_request(struct client *owner, int64_t op, int maxcpus,
 struct ticket *ticket_find(struct client *owner, const char *uuid,
 			   struct err *err)
 {
-	struct ticket *ticket = owner->engine->tickets;
+	struct ticket *ticket;
 
-	while (ticket && strcmp(ticket->uuid, uuid) != 0)
-		ticket = ticket->next;
+	LIST_FOREACH(ticket, &owner->engine->tickets, link)
+		if (strcmp(ticket->uuid, uuid) == 0)
+			break;
 	if (!ticket)
 		err_say(err, -GC_ENOTICKET, "no such ticket: %.40s", uuid);
 	else if (ticket->owner != owner)
@@ -163,26 +199,47 @@ struct ticket *ticket_find(struct client *owner, const char *uuid,
 	return NULL;
 }
 
-/* Gives n of its VMs back to the scheduler. */
-static void give_back(struct ticket *ticket, int n)
+/* ---- places ------------------------------------------------------------- */
+
+static void return_place(struct ticket *ticket, int i)
 {
 	struct scheduler *scheduler = &ticket->engine->scheduler;
+	struct place *place = &ticket->places[i];
 
-	if (n > ticket->held)
-		n = ticket->held;
-	if (n > 0)
-		scheduler->ops->release(scheduler, &ticket->request, n);
-	ticket->held -= n;
+	assert(place->state == PLACE_FREE || place->state == PLACE_USED);
+	if (place->state == PLACE_USED)
+		ticket->used--;
+	ticket->held--;
+	assert(ticket->held >= ticket->used && ticket->used >= 0);
+	place->state = PLACE_RETURNED;
+	scheduler->ops->release(scheduler, &ticket->request, i);
+}
+
+static void return_free_places(struct ticket *ticket)
+{
+	int i;
+
+	for (i = 0; i < ticket->vms; i++)
+		if (ticket->places[i].state == PLACE_FREE)
+			return_place(ticket, i);
 }
 
 int ticket_use(struct ticket *ticket, struct err *err)
 {
+	int i;
+
 	if (ticket->status != GC_TICKET_GRANTED)
 		return err_say(err, -GC_EUSED, "ticket %s is %s, not granted",
 			       ticket->uuid,
 			       gc_ticket_status_string(ticket->status));
-	ticket->used = ticket->vms;
-	changed(ticket, GC_TICKET_ACTIVE);
+	for (i = 0; i < ticket->vms; i++) {
+		if (ticket->places[i].state != PLACE_FREE)
+			continue;
+		ticket->places[i].state = PLACE_USED;
+		ticket->used++;
+	}
+	assert(ticket->used > 0 && ticket->used == ticket->held);
+	set_status(ticket, GC_TICKET_ACTIVE);
 	return 0;
 }
 
@@ -194,51 +251,37 @@ int ticket_release(struct ticket *ticket, struct err *err)
 		return err_say(err, -GC_EUSED, "ticket %s is %s already",
 			       ticket->uuid,
 			       gc_ticket_status_string(ticket->status));
-	if (ticket->status == GC_TICKET_PENDING)
+	if (ticket->status == GC_TICKET_PENDING) {
 		scheduler->ops->cancel(scheduler, &ticket->request);
-	give_back(ticket, ticket->held - ticket->used);
-	changed(ticket, ticket->status == GC_TICKET_PENDING
-				? GC_TICKET_CANCELLED
-				: GC_TICKET_RELEASED);
+		set_status(ticket, GC_TICKET_CANCELLED);
+		return 0;
+	}
+	return_free_places(ticket);
+	set_status(ticket, GC_TICKET_RELEASED);
 	return 0;
 }
 
-void ticket_domain_ended(struct ticket *ticket)
+void ticket_leave_place(struct ticket *ticket, int i)
 {
-	ticket->used--;
-	give_back(ticket, 1);
+	assert(i >= 0 && i < ticket->vms);
+	ticket->places[i].domain = NULL;
+	if (ticket->places[i].state == PLACE_LOST)
+		return;
+	assert(ticket->places[i].state == PLACE_USED);
+	return_place(ticket, i);
 	if (ticket->used == 0 && ticket->status == GC_TICKET_ACTIVE)
-		changed(ticket, GC_TICKET_RELEASED);
+		set_status(ticket, GC_TICKET_RELEASED);
 }
+
+/* ---- the scheduler's answers -------------------------------------------- */
 
 static void on_lease_over(struct loop_timer *timer)
 {
 	struct ticket *ticket = container_of(timer, struct ticket, lease);
 
-	give_back(ticket, ticket->held);
-	changed(ticket, GC_TICKET_EXPIRED);
-}
-
-static int lease_ms(void)
-{
-	return setting_ms("GRIDCENTRIC_TICKET_LEASE", LEASE_MS);
-}
-
-static void on_granted(struct scheduler *s, struct schedule_request *request,
-		       const struct placement *placements, int n)
-{
-	struct ticket *ticket = container_of(request, struct ticket, request);
-	struct err none = { 0 };
-
-	ticket->vms = ticket->held = request->vms;
-	ticket->cpus = request->cpus;
-	ticket->placements = calloc((size_t)n, sizeof *placements);
-	if (ticket->placements)
-		memcpy(ticket->placements, placements,
-		       (size_t)n * sizeof *placements);
-	loop_timer_start(s->loop, &ticket->lease, lease_ms(), on_lease_over);
-	changed(ticket, GC_TICKET_GRANTED);
-	ticket->engine->ticket_answered(ticket, &none);
+	assert(ticket->status == GC_TICKET_GRANTED && ticket->used == 0);
+	return_free_places(ticket);
+	set_status(ticket, GC_TICKET_EXPIRED);
 }
 
 static void on_denied(struct scheduler *s, struct schedule_request *request,
@@ -246,18 +289,71 @@ static void on_denied(struct scheduler *s, struct schedule_request *request,
 {
 	struct ticket *ticket = container_of(request, struct ticket, request);
 
-	changed(ticket, GC_TICKET_DENIED);
-	ticket->engine->ticket_answered(ticket, err);
+	set_status(ticket, GC_TICKET_DENIED);
+	ticket->engine->events->ticket_answered(ticket, err);
+}
+
+static void on_granted(struct scheduler *s, struct schedule_request *request,
+		       const struct placement *placements, int n)
+{
+	struct ticket *ticket = container_of(request, struct ticket, request);
+	struct err err = { 0 };
+	int i;
+
+	assert(n > 0 && n == request->vms);
+	assert(ticket->status == GC_TICKET_PENDING && !ticket->places);
+	ticket->places = calloc((size_t)n, sizeof *ticket->places);
+	if (!ticket->places) {
+		for (i = 0; i < n; i++)
+			s->ops->release(s, request, i);
+		err_set(&err, -ENOMEM, "ticket");
+		on_denied(s, request, &err);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		ticket->places[i].placement = placements[i];
+	ticket->vms = ticket->held = n;
+	ticket->cpus = request->cpus;
+	loop_timer_start(s->loop, &ticket->lease,
+			 setting_ms("GRIDCENTRIC_TICKET_LEASE", LEASE_MS),
+			 on_lease_over);
+	set_status(ticket, GC_TICKET_GRANTED);
+	ticket->engine->events->ticket_answered(ticket, &err);
+}
+
+/* Whether what is left is of no use: nothing, or, of a ticket that is still to
+ * be used, fewer VMs than its owner asked for at least. */
+static int is_broken(const struct ticket *ticket)
+{
+	return ticket->held == 0 || (ticket->status == GC_TICKET_GRANTED &&
+				     ticket->held < ticket->request.minvms);
 }
 
 static void on_revoked(struct scheduler *s, struct schedule_request *request,
-		       int vms, const char *why)
+		       int i, const char *why)
 {
 	struct ticket *ticket = container_of(request, struct ticket, request);
+	struct place *place;
+	struct domain *domain;
+	struct err err;
 
-	ticket->held -= vms < ticket->held ? vms : ticket->held;
-	ledger_event(ticket->engine->ledger, "ticket revoked", -1, why, "");
-	changed(ticket, GC_TICKET_REVOKED);
+	assert(i >= 0 && i < ticket->vms);
+	place = &ticket->places[i];
+	assert(place->state == PLACE_FREE || place->state == PLACE_USED);
+	ticket->used -= place->state == PLACE_USED;
+	ticket->held--;
+	place->state = PLACE_LOST;
+	domain = place->domain;
+	ledger_event(ticket->engine->ledger, "ticket revoked",
+		     domain ? domain->vmid : -1, why, "");
+	if (!is_over(ticket) && is_broken(ticket)) {
+		return_free_places(ticket);
+		set_status(ticket, GC_TICKET_REVOKED);
+	}
+	err_say(&err, -GC_EDENIED, "its place on %s was revoked: %s",
+		place->placement.host, why);
+	if (domain)
+		domain_fail(domain, &err);
 }
 
 void ticket_init(struct engine *engine)
@@ -267,12 +363,14 @@ void ticket_init(struct engine *engine)
 	engine->scheduler.revoked = on_revoked;
 }
 
+/* ---- the rest ----------------------------------------------------------- */
+
 void ticket_forget_client(struct engine *engine, const struct client *client)
 {
 	struct ticket *ticket;
 	struct err err;
 
-	for (ticket = engine->tickets; ticket; ticket = ticket->next) {
+	LIST_FOREACH(ticket, &engine->tickets, link) {
 		if (ticket->owner != client)
 			continue;
 		ticket->owner = NULL;
@@ -280,4 +378,28 @@ void ticket_forget_client(struct engine *engine, const struct client *client)
 		if (ticket->status < GC_TICKET_ACTIVE)
 			ticket_release(ticket, &err);
 	}
+}
+
+void ticket_check(const struct ticket *ticket)
+{
+	int i, n[PLACE_LOST + 1] = { 0 };
+
+	for (i = 0; i < ticket->vms; i++) {
+		const struct place *place = &ticket->places[i];
+
+		n[place->state]++;
+		if (!place->domain)
+			continue;
+		assert(place->state == PLACE_USED ||
+		       place->state == PLACE_LOST);
+		assert(place->domain->ticket == ticket);
+		assert(place->domain->place == i);
+	}
+	assert(ticket->held == n[PLACE_FREE] + n[PLACE_USED]);
+	assert(ticket->used == n[PLACE_USED]);
+	assert(ticket->refs >= 0);
+	assert(!ticket->lease.loop == (ticket->status != GC_TICKET_GRANTED));
+	assert(!ticket->places || ticket->status != GC_TICKET_PENDING);
+	assert(n[PLACE_FREE] == 0 || ticket->status == GC_TICKET_GRANTED);
+	assert(!ticket->owner || ticket->owner->vmid == ticket->owner_vmid);
 }

@@ -1,41 +1,53 @@
 /*
- * engine/fork/backend - clones are forked from the live process
+ * fork/backend - clones are forked from the live process
  *
- * The image is the process itself: a snapshot asks what it listens on
- * (PREPARE, PREPARED), a spawn hands it the descriptors of one clone and has
- * it fork (FORK, FORKED). The rest is the forked process's own: it repairs
- * itself and says READY on its channel.
+ * The image is the process itself: a snapshot asks what it listens on (PREPARE,
+ * PREPARED), a spawn hands it the descriptors of one clone and has it fork
+ * (FORK, FORKED). The forked process does the rest: it repairs itself and says
+ * HELLO and READY on its channel.
+ *
+ * A process forks the clones that it was asked for one after the other. The turn
+ * of each comes when the one before it is made, or is given up.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "engine/core/backend.h"
 #include "engine/core/client.h"
+#include "engine/core/clone.h"
 #include "engine/core/domain.h"
-#include "engine/fork/lifeline.h"
-#include "engine/host/listeners.h"
+#include "engine/fork/fork.h"
 
 /* b->data: the images that wait for PREPARED. */
-static struct image *waiting(struct backend *b, int64_t number)
-{
-	struct image *image = b->data;
+TAILQ_HEAD(image_list, image);
 
-	while (image && image->number != number)
-		image = image->next;
-	return image;
+static struct image_list *waiting(struct backend *b)
+{
+	struct image_list *list = b->data;
+
+	if (!list) {
+		list = b->data = malloc(sizeof *list);
+		if (list)
+			TAILQ_INIT(list);
+	}
+	return list;
 }
 
-static void stop_waiting(struct backend *b, const struct image *image)
+static struct image *find_image(const struct backend *b, int64_t number)
 {
-	struct image **at = (struct image **)&b->data;
+	const struct image_list *list = b->data;
+	struct image *image;
 
-	while (*at && *at != image)
-		at = &(*at)->next;
-	if (*at)
-		*at = image->next;
+	if (list)
+		TAILQ_FOREACH(image, list, link)
+			if (image->number == number)
+				return image;
+	return NULL;
 }
+
+/* ---- the image ---------------------------------------------------------- */
 
 static int fork_snapshot(struct backend *b, struct image *image,
 			 struct err *err)
@@ -45,88 +57,140 @@ static int fork_snapshot(struct backend *b, struct image *image,
 	if (!client)
 		return err_say(err, -GC_EDIED,
 			       "the program has closed its channel");
+	if (!waiting(b))
+		return err_set(err, -ENOMEM, "clone");
 	image->number = ++b->engine->last_number;
-	image->next = b->data;
-	b->data = image;
+	TAILQ_INSERT_TAIL(waiting(b), image, link);
 	wire_put(channel_out(&client->channel), WIRE_PREPARE,
 		 WIRE_INT(image->number));
 	channel_send(&client->channel);
 	return 0;
 }
 
+/* Whether it waits or not. */
 static void fork_drop(struct backend *b, struct image *image)
 {
-	stop_waiting(b, image);
-}
-
-/* Copies of what goes into the FORK message; they are the channel's then. */
-static int copy_fds(struct engine *engine, struct domain *domain, int *fds)
-{
-	const struct lease *lease = domain->lease;
-	int i, n = 0;
-
-	fds[n++] = domain->far_end;
-	domain->far_end = -1;
-	fds[n++] = lifeline_open(engine->lifeline[0]);
-	for (i = 0; i < lease->nsockets; i++)
-		fds[n++] = fcntl(lease->sockets[i].fd, F_DUPFD_CLOEXEC, 3);
-	for (i = 0; i < n; i++)
-		if (fds[i] < 0)
-			break;
-	if (i == n)
-		return n;
-	while (n-- > 0)
-		if (fds[n] >= 0)
-			close(fds[n]);
-	return -EMFILE;
-}
-
-static int fork_spawn(struct backend *b, struct image *image,
-		      struct domain *domain, const struct placement *at,
-		      struct err *err)
-{
-	int fds[2 + ADDRESS_MAX_LISTENERS], i, n, code;
-	struct client *client = image->source->client;
-	struct wire_buf *out;
-
-	if (!client)
-		return err_say(err, -GC_EDIED,
-			       "the program has closed its channel");
-	n = copy_fds(b->engine, domain, fds);
-	if (n < 0)
-		return err_set(err, n, "clone %d", domain->vmid);
-	out = channel_out(&client->channel);
-	wire_begin(out, WIRE_FORK, n);
-	wire_put_int(out, domain->vmid);
-	wire_put_int(out, domain->op);
-	wire_put_text(out, domain->token);
-	wire_put_text(out, domain->lease->ip);
-	for (i = 0; i < domain->lease->nsockets; i++) {
-		wire_put_int(out, domain->lease->sockets[i].is.family);
-		wire_put_int(out, domain->lease->sockets[i].is.type);
-		wire_put_int(out, domain->lease->sockets[i].is.port);
-	}
-	code = channel_end_frame(&client->channel, fds, n);
-	if (code)
-		return err_set(err, code, "clone %d", domain->vmid);
-	channel_send(&client->channel);
-	return 0;
+	if (find_image(b, image->number) == image)
+		TAILQ_REMOVE(waiting(b), image, link);
 }
 
 static void on_prepared(struct backend *b, struct domain *from,
 			struct wire_msg *msg)
 {
-	struct image *image = waiting(b, wire_int(msg));
+	struct image *image = find_image(b, wire_int(msg));
 	struct err err = { 0 };
 
 	if (!image || image->source != from)
 		return;
 	err.code = (int)wire_int(msg);
 	wire_copy(msg, err.text, sizeof err.text);
-	if (!err.code)
-		image->nlisteners = listeners_read(msg, image->listeners, &err);
-	stop_waiting(b, image);
-	b->snapshotted(image, &err);
+	if (!err.code) {
+		int n = listeners_read(msg, image->listeners, &err);
+
+		image->nlisteners = n > 0 ? n : 0;
+	}
+	TAILQ_REMOVE(waiting(b), image, link);
+	image->number = 0;
+	image->done(image, &err);
+}
+
+/* ---- clones ------------------------------------------------------------- */
+
+/* Begins the next clone of a source that is not making one. */
+static void begin_next(struct engine *engine, const struct domain *source)
+{
+	struct domain *domain, *next = NULL;
+
+	TAILQ_FOREACH(domain, &engine->domains, link) {
+		if (domain->parent != source)
+			continue;
+		if (domain->spawn == SPAWN_BEGUN)
+			return;
+		if (domain->spawn == SPAWN_WAITING && !next)
+			next = domain;
+	}
+	if (next)
+		clone_begun(next);
+}
+
+static void close_fds(const int *fds, int n)
+{
+	while (n-- > 0)
+		close(fds[n]);
+}
+
+/* Makes what goes with the FORK message besides the channel: the lifeline, and
+ * copies of the sockets. Returns their number or a negated errno. */
+static int make_fds(const struct domain *domain, int *fds)
+{
+	const struct lease *lease = domain->lease;
+	struct host *host = domain->host;
+	int n = 0, fd;
+
+	assert(lease);
+	fd = host->ops->open_lifeline(host);
+	while (fd >= 0) {
+		fds[n++] = fd;
+		if (n > lease->nsockets)
+			return n;
+		fd = fcntl(lease->sockets[n - 1].fd, F_DUPFD_CLOEXEC, 3);
+		fd = fd < 0 ? -errno : fd;
+	}
+	close_fds(fds, n);
+	return fd;
+}
+
+static int send_fork(struct domain *domain, struct client *source,
+		     const int *fds, int n)
+{
+	const struct lease *lease = domain->lease;
+	struct wire_buf *out = channel_out(&source->channel);
+	int i, code;
+
+	wire_begin(out, WIRE_FORK, n);
+	wire_put_int(out, domain->vmid);
+	wire_put_int(out, domain->op);
+	wire_put_text(out, domain->token);
+	wire_put_text(out, lease->ip);
+	for (i = 0; i < lease->nsockets; i++) {
+		wire_put_int(out, lease->sockets[i].is.family);
+		wire_put_int(out, lease->sockets[i].is.type);
+		wire_put_int(out, lease->sockets[i].is.port);
+	}
+	code = channel_end_frame(&source->channel, fds, n);
+	if (!code)
+		channel_send(&source->channel);
+	return code;
+}
+
+static int fork_spawn(struct backend *b, struct image *image,
+		      struct domain *domain, struct err *err)
+{
+	struct client *source = image->source->client;
+	int fds[2 + MAX_LISTENERS], n;
+
+	if (!source)
+		return err_say(err, -GC_EDIED,
+			       "the program has closed its channel");
+	if (domain->host != image->source->host)
+		return err_say(err, -EXDEV,
+			       "clone %d: a process on %s cannot be cloned "
+			       "to %s",
+			       domain->vmid, image->source->host->name,
+			       domain->host->name);
+	if (domain_open_channel(domain, &fds[0], err))
+		return err->code;
+	do
+		n = make_fds(domain, fds + 1);
+	while (host_relieve(&b->engine->hosts, n));
+	if (n < 0)
+		close(fds[0]);
+	else
+		n = send_fork(domain, source, fds, n + 1);
+	if (n < 0)
+		return err_set(err, n, "clone %d", domain->vmid);
+	begin_next(b->engine, image->source);
+	return 0;
 }
 
 static void on_forked(struct backend *b, struct domain *from,
@@ -137,15 +201,19 @@ static void on_forked(struct backend *b, struct domain *from,
 	struct err err = { 0 };
 
 	/* of a clone that this one was asked for, not any other */
-	if (!domain || !from->pid || domain->parent_pid != from->pid)
+	if (!domain || domain->parent != from || domain->spawn < SPAWN_WAITING)
 		return;
-	if (pid < 0) {
-		err.code = pid;
-		wire_copy(msg, err.text, sizeof err.text);
-	} else if (pid == 0) {
-		err_set(&err, -GC_EPROTO, "clone %d", domain->vmid);
+	domain->spawn = SPAWN_DONE;
+	if (pid > 1) {
+		domain_claim_process(domain, pid, from->client);
+	} else {
+		err_set(&err, pid < 0 ? pid : -GC_EPROTO, "clone %d",
+			domain->vmid);
+		if (pid < 0)
+			wire_copy(msg, err.text, sizeof err.text);
+		domain_fail(domain, &err);
 	}
-	b->spawned(domain, pid, &err);
+	begin_next(b->engine, from);
 }
 
 static void fork_message(struct backend *b, struct domain *from,
@@ -157,22 +225,37 @@ static void fork_message(struct backend *b, struct domain *from,
 		on_forked(b, from, msg);
 }
 
-static void fork_gone(struct backend *b, struct domain *domain)
+static void fork_forget(struct backend *b, struct domain *domain)
 {
+	const struct image_list *list = b->data;
 	struct image *image, *next;
 
-	for (image = b->data; image; image = next) {
-		next = image->next;
+	for (image = list ? TAILQ_FIRST(list) : NULL; image; image = next) {
+		next = TAILQ_NEXT(image, link);
 		if (image->source == domain)
-			stop_waiting(b, image);
+			fork_drop(b, image);
 	}
+	/* given up before it was made: the turn of the next has come */
+	if (domain->parent && domain->spawn == SPAWN_BEGUN)
+		begin_next(b->engine, domain->parent);
+}
+
+static void fork_close(struct backend *b)
+{
+	free(b->data);
+	b->data = NULL;
 }
 
 const struct backend_ops backend_fork = {
+	.clones = "processes",
+	.order = WIRE_START,
 	.is_live = 1,
+	.late_because = "the program did not return to its event loop",
+	.start = fork_start_program,
 	.snapshot = fork_snapshot,
 	.spawn = fork_spawn,
 	.drop = fork_drop,
 	.message = fork_message,
-	.gone = fork_gone,
+	.forget = fork_forget,
+	.close = fork_close,
 };

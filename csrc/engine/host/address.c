@@ -2,6 +2,7 @@
 #include "engine/host/address.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -17,6 +18,7 @@
 #define LAST_HOST 65534
 #define RESUME_MS 100 /* out of descriptors: until the next try */
 #define AT_ONCE	  64  /* connections or datagrams taken in one turn */
+#define RELIEF	  16  /* descriptors that are given back at a time */
 
 int addresses_open(struct addresses *addresses, struct loop *loop,
 		   struct err *err)
@@ -26,6 +28,7 @@ int addresses_open(struct addresses *addresses, struct loop *loop,
 	memset(addresses, 0, sizeof *addresses);
 	addresses->loop = loop;
 	addresses->next = 1;
+	TAILQ_INIT(&addresses->retired);
 	claim = block_claim_any(&addresses->block);
 	addresses->claim = claim < 0 ? -1 : claim;
 	return claim < 0 ? err_set(err, claim, "claim one of 127.%d to 127.%d",
@@ -34,12 +37,13 @@ int addresses_open(struct addresses *addresses, struct loop *loop,
 }
 
 /* Closes the engine's copies, watched or not. */
-static void close_sockets(struct lease *lease)
+static void close_sockets(struct address *address)
 {
+	struct lease *lease = &address->lease;
 	int i;
 
 	for (i = 0; i < lease->nsockets; i++) {
-		loop_release(&lease->sockets[i].source);
+		loop_release(&address->watches[i].source);
 		close(lease->sockets[i].fd);
 	}
 	lease->nsockets = 0;
@@ -47,17 +51,17 @@ static void close_sockets(struct lease *lease)
 
 void addresses_close(struct addresses *addresses)
 {
-	struct lease *lease;
+	struct address *address;
 
 	if (addresses->claim < 0)
 		return;
 	loop_timer_stop(&addresses->resume);
-	while ((lease = addresses->made)) {
-		addresses->made = lease->next_made;
-		close_sockets(lease);
-		free(lease);
+	while ((address = SLIST_FIRST(&addresses->all))) {
+		SLIST_REMOVE_HEAD(&addresses->all, link);
+		close_sockets(address);
+		free(address);
 	}
-	addresses->oldest = addresses->newest = NULL;
+	TAILQ_INIT(&addresses->retired);
 	close(addresses->claim);
 	addresses->claim = -1;
 }
@@ -154,18 +158,18 @@ out:
 	return fd;
 }
 
-/* ---- retired leases ----------------------------------------------------- */
+/* ---- retired addresses -------------------------------------------------- */
 
-static void resume(struct loop_timer *timer);
+static void on_resume(struct loop_timer *timer);
 
-/* Looks at the socket again later: there is no descriptor or memory now. */
-static void look_away(struct lease_socket *sock)
+/* Tries the socket again later: there is no descriptor or memory now. */
+static void put_off(struct address_watch *watch)
 {
-	struct addresses *addresses = sock->lease->addresses;
+	struct addresses *addresses = watch->address->addresses;
 
-	loop_release(&sock->source);
+	loop_release(&watch->source);
 	loop_timer_start(addresses->loop, &addresses->resume, RESUME_MS,
-			 resume);
+			 on_resume);
 }
 
 /* Resets the next connection that waits. Returns 0 or a negated errno. */
@@ -182,15 +186,16 @@ static int reset_next(int fd)
 }
 
 /* Resets what waits, with a limit: a flood must not keep the engine from its
- * work. Level-triggered, so that the rest is told again. */
+ * work. The watch is level-triggered, so that the rest is reported again. */
 static void on_readable(struct loop_source *source, uint32_t events)
 {
-	struct lease_socket *sock =
-		container_of(source, struct lease_socket, source);
+	struct address_watch *watch =
+		container_of(source, struct address_watch, source);
 	int i;
 
+	assert(watch->address->retired_ms);
 	for (i = 0; i < AT_ONCE; i++) {
-		switch (-reset_next(sock->fd)) {
+		switch (-reset_next(source->fd)) {
 		case EAGAIN: return;
 		case EINVAL: /* no listener: it would report that for ever */
 			loop_release(source);
@@ -198,7 +203,7 @@ static void on_readable(struct loop_source *source, uint32_t events)
 		case EMFILE: /* it stays readable */
 		case ENFILE:
 		case ENOMEM:
-		case ENOBUFS: look_away(sock); return;
+		case ENOBUFS: put_off(watch); return;
 		default: break; /* done, or an error of that connection */
 		}
 	}
@@ -213,48 +218,47 @@ static void silence(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-static void watch(struct lease_socket *sock)
+static void watch_socket(struct address *address, int i)
 {
+	const struct lease_socket *sock = &address->lease.sockets[i];
+	struct address_watch *watch = &address->watches[i];
+
 	if (sock->is.type != SOCK_STREAM ||
-	    (sock->source.loop && sock->source.fd >= 0))
+	    (watch->source.loop && watch->source.fd >= 0))
 		return;
-	if (loop_add(sock->lease->addresses->loop, &sock->source, sock->fd,
+	watch->address = address;
+	if (loop_add(address->addresses->loop, &watch->source, sock->fd,
 		     EPOLLIN, on_readable))
-		look_away(sock);
+		put_off(watch);
 }
 
-static void resume(struct loop_timer *timer)
+static void on_resume(struct loop_timer *timer)
 {
 	struct addresses *addresses =
 		container_of(timer, struct addresses, resume);
-	struct lease *lease;
+	struct address *address;
 	int i;
 
-	for (lease = addresses->oldest; lease; lease = lease->next)
-		for (i = 0; i < lease->nsockets; i++)
-			watch(&lease->sockets[i]);
+	TAILQ_FOREACH(address, &addresses->retired, retired_link)
+		for (i = 0; i < address->lease.nsockets; i++)
+			watch_socket(address, i);
 }
 
-static void append_retired(struct lease *lease)
+static void append_retired(struct address *address)
 {
-	struct addresses *addresses = lease->addresses;
-
-	lease->retired_ms = loop_now();
-	lease->next = NULL;
-	if (addresses->newest)
-		addresses->newest->next = lease;
-	else
-		addresses->oldest = lease;
-	addresses->newest = lease;
+	assert(!address->retired_ms);
+	address->retired_ms = loop_now();
+	TAILQ_INSERT_TAIL(&address->addresses->retired, address, retired_link);
 }
 
 void address_retire(struct lease *lease)
 {
+	struct address *address = container_of(lease, struct address, lease);
 	int i;
 
-	append_retired(lease);
+	append_retired(address);
 	for (i = 0; i < lease->nsockets; i++) {
-		struct lease_socket *sock = &lease->sockets[i];
+		const struct lease_socket *sock = &lease->sockets[i];
 
 		/* the dead clone shared this socket: it may have made it
 		 * blocking, or shut it down */
@@ -263,62 +267,77 @@ void address_retire(struct lease *lease)
 			listen(sock->fd, SOMAXCONN);
 		else
 			silence(sock->fd);
-		watch(sock);
+		watch_socket(address, i);
 	}
+}
+
+int address_relieve(struct addresses *addresses)
+{
+	struct address *address;
+	int n = 0;
+
+	TAILQ_FOREACH(address, &addresses->retired, retired_link) {
+		n += address->lease.nsockets;
+		close_sockets(address);
+		if (n >= RELIEF)
+			break;
+	}
+	return n;
 }
 
 /* ---- leasing ------------------------------------------------------------ */
 
 /* The address that was retired first, if it has rested long enough. */
-static struct lease *take_retired(struct addresses *addresses)
+static struct address *take_retired(struct addresses *addresses)
 {
-	struct lease *lease = addresses->oldest;
+	struct address *address = TAILQ_FIRST(&addresses->retired);
 
-	if (!lease || loop_now() - lease->retired_ms < ADDRESS_QUARANTINE_MS)
+	if (!address ||
+	    loop_now() - address->retired_ms < ADDRESS_QUARANTINE_MS)
 		return NULL;
-	addresses->oldest = lease->next;
-	if (!addresses->oldest)
-		addresses->newest = NULL;
-	return lease;
+	TAILQ_REMOVE(&addresses->retired, address, retired_link);
+	address->retired_ms = 0;
+	return address;
 }
 
 /* An address that was never leased. */
-static struct lease *make_lease(struct addresses *addresses, struct err *err)
+static struct address *make_address(struct addresses *addresses,
+				    struct err *err)
 {
-	struct lease *lease;
+	struct address *address;
 
 	if (addresses->next > LAST_HOST) {
 		err_set(err, -EADDRNOTAVAIL, "all addresses of 127.%d",
 			addresses->block);
 		return NULL;
 	}
-	lease = calloc(1, sizeof *lease);
-	if (!lease) {
+	address = calloc(1, sizeof *address);
+	if (!address) {
 		err_set(err, -ENOMEM, "lease an address");
 		return NULL;
 	}
-	snprintf(lease->ip, sizeof lease->ip, "127.%hhu.%hhu.%hhu",
-		 (unsigned char)addresses->block,
-		 (unsigned char)(addresses->next >> 8),
-		 (unsigned char)addresses->next);
+	snprintf(address->lease.ip, sizeof address->lease.ip, "127.%d.%d.%d",
+		 addresses->block, addresses->next >> 8,
+		 addresses->next & 0xff);
 	addresses->next++;
-	lease->addresses = addresses;
-	lease->next_made = addresses->made;
-	addresses->made = lease;
-	return lease;
+	address->addresses = addresses;
+	address->lease.host = addresses->host;
+	SLIST_INSERT_HEAD(&addresses->all, address, link);
+	return address;
 }
 
-/* Puts new sockets in the place of those that the lease has. */
-static void replace_sockets(struct lease *lease, const struct listener *wanted,
-			    const int *fds, int n)
+/* Puts new sockets in the place of those that the address has. */
+static void replace_sockets(struct address *address,
+			    const struct listener *wanted, const int *fds,
+			    int n)
 {
+	struct lease *lease = &address->lease;
 	int i;
 
-	close_sockets(lease);
+	close_sockets(address);
 	for (i = 0; i < n; i++) {
 		lease->sockets[i].fd = fds[i];
 		lease->sockets[i].is = wanted[i];
-		lease->sockets[i].lease = lease;
 	}
 	lease->nsockets = n;
 }
@@ -327,25 +346,51 @@ struct lease *address_lease(struct addresses *addresses,
 			    const struct listener *wanted, int n,
 			    struct err *err)
 {
-	int fds[ADDRESS_MAX_LISTENERS];
-	struct lease *lease;
+	int fds[MAX_LISTENERS], code;
+	struct address *address;
 
-	if (n > ADDRESS_MAX_LISTENERS) {
+	if (n > MAX_LISTENERS) {
 		err_say(err, -E2BIG, "%d listeners, more than %d", n,
-			ADDRESS_MAX_LISTENERS);
+			MAX_LISTENERS);
 		return NULL;
 	}
-	lease = take_retired(addresses);
-	if (!lease)
-		lease = make_lease(addresses, err);
-	if (!lease)
+	address = take_retired(addresses);
+	if (!address)
+		address = make_address(addresses, err);
+	if (!address)
 		return NULL;
-	if (open_sockets(lease->ip, wanted, n, fds, err)) {
-		/* somebody else sits there: try it again after a rest */
-		append_retired(lease);
+	do
+		code = open_sockets(address->lease.ip, wanted, n, fds, err);
+	while ((code == -EMFILE || code == -ENFILE) &&
+	       address_relieve(addresses));
+	if (code) {
+		/* another program listens there: it is tried after a rest */
+		append_retired(address);
 		return NULL;
 	}
-	replace_sockets(lease, wanted, fds, n);
-	lease->retired_ms = 0;
-	return lease;
+	err->code = 0;
+	replace_sockets(address, wanted, fds, n);
+	return &address->lease;
+}
+
+void address_check(const struct addresses *addresses)
+{
+	const struct address *address;
+	int i, all = 0, retired = 0, rest = 0;
+
+	SLIST_FOREACH(address, &addresses->all, link) {
+		all++;
+		retired += address->retired_ms != 0;
+		assert(address->addresses == addresses);
+		assert(address->lease.host == addresses->host);
+		for (i = 0; i < address->lease.nsockets; i++)
+			assert(address->lease.sockets[i].fd >= 0);
+		for (i = 0; !address->retired_ms && i < MAX_LISTENERS; i++)
+			assert(!address->watches[i].source.loop ||
+			       address->watches[i].source.fd < 0);
+	}
+	TAILQ_FOREACH(address, &addresses->retired, retired_link)
+		rest++;
+	assert(all == addresses->next - 1);
+	assert(retired == rest);
 }

@@ -1,16 +1,17 @@
 /*
- * address - leases of loopback addresses with listening sockets on them
+ * address - the loopback addresses of this machine that domains listen at
  *
- * An engine claims one block 127.N.0.0/16 (N from 64 on; an abstract socket
- * "\0gridcentric/127.N" is the claim, gone with the process) and leases one
- * address of it to each clone. The listening sockets are made before the
- * clone exists, and a copy is kept here: while nobody else holds them, the
- * kernel would give connections for that address to a program that listens
- * on the wildcard address.
+ * An engine claims one block 127.N.0.0/16 (engine/net/block.h) and leases one
+ * address of it to each clone. The listening sockets are made before the clone
+ * exists, and a copy is kept here: while nobody else holds them, the kernel
+ * would give connections for that address to a program that listens on the
+ * wildcard address.
  *
- * A retired lease resets every connection at once. After
- * ADDRESS_QUARANTINE_MS its address may be leased again, so that their number
- * is bounded by the clones that live and those of the last minute.
+ * A retired address resets every connection at once. After
+ * ADDRESS_QUARANTINE_MS it may be leased again, so that the number of addresses
+ * is bounded by the clones that live and those of the last minute. When the
+ * engine is short of descriptors the oldest give up their sockets before that;
+ * a client that still connects there may then reach the wildcard listener.
  *
  * An address is leased again with new sockets: the old ones share their flags
  * and options with whatever the dead clone made of its copies.
@@ -18,45 +19,30 @@
 #ifndef GC_ENGINE_HOST_ADDRESS_H
 #define GC_ENGINE_HOST_ADDRESS_H
 
-#include "base/err.h"
-#include "base/loop.h"
+#include "engine/core/host.h"
 
-#define ADDRESS_MAX_LISTENERS 62 /* of one program: what FORK carries */
 #define ADDRESS_QUARANTINE_MS 60000
 
-/* A socket that a program listens on, as it told. */
-struct listener {
-	int family; /* AF_INET, AF_INET6 */
-	int type;   /* SOCK_STREAM, SOCK_DGRAM */
-	int port;
-	int backlog; /* of a stream socket */
-};
-
-/* One socket of a lease: the engine's copy. */
-struct lease_socket {
-	struct loop_source source; /* watched only while retired */
-	int fd;			   /* closed by the lease, not by source */
-	struct listener is;
-	struct lease *lease;
-};
-
-struct lease {
-	char ip[16]; /* "127.64.0.1" */
-	int nsockets;
-	struct lease_socket sockets[ADDRESS_MAX_LISTENERS];
-	int64_t retired_ms; /* loop_now(), 0: in use */
+struct address {
+	struct lease lease;
+	struct address_watch { /* one for each socket of the lease */
+		struct loop_source source; /* in use only while it is retired */
+		struct address *address;
+	} watches[MAX_LISTENERS];
+	int64_t retired_ms; /* loop_now(), 0: it is leased */
 	struct addresses *addresses;
-	struct lease *next;	 /* in the queue of retired ones */
-	struct lease *next_made; /* in the list of all */
+	TAILQ_ENTRY(address) retired_link;
+	SLIST_ENTRY(address) link; /* all of the block */
 };
 
 struct addresses {
+	struct host *host;
 	struct loop *loop;
-	int claim;		       /* the abstract socket */
-	int block;		       /* N of 127.N */
-	int next;		       /* host number never leased so far */
-	struct lease *made;	       /* all, whether retired or not */
-	struct lease *oldest, *newest; /* retired */
+	int claim; /* of the block; -1: closed */
+	int block; /* N of 127.N */
+	int next;  /* host number that was never leased */
+	SLIST_HEAD(, address) all;
+	TAILQ_HEAD(, address) retired; /* oldest first */
 	struct loop_timer resume;      /* after EMFILE at accept */
 };
 
@@ -80,5 +66,12 @@ struct lease *address_lease(struct addresses *addresses,
 /* The holder of the lease is dead: connections are reset from now on, also
  * those that wait to be accepted; datagrams are dropped. */
 void address_retire(struct lease *lease);
+
+/* Closes sockets of the addresses that were retired first. Returns how many
+ * descriptors that freed. */
+int address_relieve(struct addresses *addresses);
+
+/* Asserts what must hold between two turns. */
+void address_check(const struct addresses *addresses);
 
 #endif

@@ -2,14 +2,13 @@
  * engine/qemu/backend - clones are virtual machines
  *
  * The image of a VM is a copy of its RAM, which all its clones map privately,
- * and the state of its devices. How each is made stands in the parts: see
- * qemu.h.
+ * and the state of its devices. The parts that make them: qemu.h.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "engine/core/client.h"
 #include "engine/qemu/clone.h"
 #include "engine/qemu/master.h"
@@ -46,14 +45,14 @@ static void on_closed(struct qemu_vm *vm)
 	qemu_disk_free(&vm->disk);
 }
 
-static int start(struct backend *b, const void *order, struct err *err)
+static int start(struct backend *b, struct wire_msg *order, struct err *err)
 {
 	struct qemu *qemu = b->data ? b->data : calloc(1, sizeof *qemu);
 
 	if (!qemu)
 		return err_set(err, -ENOMEM, "VM");
 	qemu->event = on_event;
-	qemu->unwanted = qemu_stock_lose;
+	qemu->spare_lost = qemu_stock_lose;
 	qemu->closed = on_closed;
 	b->data = qemu;
 	return qemu_master_start(b, order, err);
@@ -61,8 +60,8 @@ static int start(struct backend *b, const void *order, struct err *err)
 
 static void expect(struct backend *b, struct domain *source, int n)
 {
-	if (source->made)
-		qemu_stock_expect(source->made, n);
+	if (source->data)
+		qemu_stock_expect(source->data, n);
 }
 
 static int snapshot(struct backend *b, struct image *image, struct err *err)
@@ -71,7 +70,7 @@ static int snapshot(struct backend *b, struct image *image, struct err *err)
 }
 
 static int spawn(struct backend *b, struct image *image, struct domain *domain,
-		 const struct placement *at, struct err *err)
+		 struct err *err)
 {
 	return qemu_clone_begin(b, image, domain, err);
 }
@@ -80,46 +79,41 @@ static void drop(struct backend *b, struct image *image)
 {
 	struct domain *source = image->source;
 
-	qemu_snapshot_drop(image->made);
-	image->made = NULL;
-	/* the operation is over: what it used up is made anew */
-	if (source && source->made)
-		qemu_stock_refill(source->made);
+	qemu_snapshot_drop(image->data);
+	image->data = NULL;
+	/* the operation is over: what it used up is made again */
+	if (source && source->data)
+		qemu_stock_refill(source->data);
 }
 
 static void message(struct backend *b, struct domain *from,
 		    struct wire_msg *msg)
 {
-	if (!from->made)
+	if (!from->data)
 		return;
 	if (msg->type == WIRE_HELLO)
-		qemu_master_hello(from->made);
+		qemu_master_hello(from->data);
 	else if (msg->type == WIRE_PREPARED)
-		qemu_snapshot_prepared(from->made, msg);
+		qemu_snapshot_prepared(from->data, msg);
 }
 
-/* A text with READY that is no error is what went wrong in its post-clone,
- * which it lives with. */
-static void ready(struct backend *b, struct domain *domain, struct err *err)
+/* note: what went wrong in its post-clone, which the clone lives with. */
+static int admit(struct backend *b, struct domain *domain, const char *note,
+		 struct err *err)
 {
-	struct qemu_vm *vm = domain->made;
+	struct qemu_vm *vm = domain->data;
 
-	if (vm && vm->has_said)
-		return;
-	if (vm)
-		vm->has_said = 1;
-	text_clean(err->text);
-	if (!err->code && err->text[0])
+	assert(vm && vm->domain == domain);
+	if (note[0])
 		ledger_event(b->engine->ledger, "hook failed", domain->vmid,
-			     err->text, "");
-	if (vm && vm->vm.is_clone)
-		qemu_clone_said(vm, err);
-	else
-		b->said(domain, err);
-	if (domain->state != DOMAIN_READY || domain->made != vm)
-		return;
-	heartbeat_start(vm);
-	qemu_stock_refill(vm);
+			     note, "");
+	return vm->vm.is_clone ? qemu_vm_plug(vm, err) : 0;
+}
+
+static void admitted(struct backend *b, struct domain *domain)
+{
+	heartbeat_start(domain->data);
+	qemu_stock_refill(domain->data);
 }
 
 static int stop(struct backend *b, struct domain *domain, int grace_ms)
@@ -132,29 +126,29 @@ static int stop(struct backend *b, struct domain *domain, int grace_ms)
 	return 1;
 }
 
-/* QEMU's own status says little of what has happened in the machine. */
-static void ended(struct backend *b, struct domain *domain)
+/* QEMU's own status says little about what happened in the machine. */
+static void explain_end(struct backend *b, struct domain *domain)
 {
-	struct qemu_vm *vm = domain->made;
+	struct qemu_vm *vm = domain->data;
 	char line[160];
 
 	if (!vm || domain->failure.code || domain->state == DOMAIN_STOPPING ||
-	    domain->status != 0)
+	    domain->process.status != 0)
 		return;
 	vm_read_rest(&vm->vm);
-	domain->status = domain->program_status;
-	if (domain->status < 0)
+	domain->process.status = domain->program_status;
+	if (domain->process.status < 0)
 		err_say(&domain->failure, -GC_EVM, "the machine ended: %s",
 			vm_last_line(&vm->vm, line, sizeof line));
 }
 
-static void gone(struct backend *b, struct domain *domain)
+static void forget(struct backend *b, struct domain *domain)
 {
-	struct qemu_vm *vm = domain->made;
+	struct qemu_vm *vm = domain->data;
 
 	if (!vm)
 		return;
-	domain->made = NULL;
+	domain->data = NULL;
 	heartbeat_stop(vm);
 	if (vm->snapshot)
 		qemu_snapshot_source_gone(vm->snapshot);
@@ -171,12 +165,12 @@ static void close_qemu(struct backend *b)
 	struct qemu *qemu = qemu_of(b);
 	struct domain *domain;
 
-	for (domain = b->engine->domains; domain; domain = domain->next) {
-		struct qemu_vm *vm = domain->made;
+	TAILQ_FOREACH(domain, &b->engine->domains, link) {
+		struct qemu_vm *vm = domain->data;
 
 		if (vm && vm->snapshot)
 			ram_copy_cancel(&vm->snapshot->stock->copy);
-		gone(b, domain);
+		forget(b, domain);
 	}
 	loop_timer_stop(&qemu->probe_timer);
 	if (qemu->probe)
@@ -190,17 +184,35 @@ static void close_qemu(struct backend *b)
 	b->data = NULL;
 }
 
+/* A VM reaches its descendants in the network that they share, if there is one. */
+static int endpoint_for(const struct backend *b, const struct domain *domain,
+			const struct client *viewer, char *ip, int *port)
+{
+	const struct qemu *qemu = qemu_of(b);
+
+	if (viewer->role != ROLE_AGENT || !qemu->spec.has_lan)
+		return 0;
+	lan_address(domain->vmid, ip);
+	*port = qemu->spec.port;
+	return 1;
+}
+
 const struct backend_ops backend_qemu = {
-	.start = start,
+	.clones = "virtual machines",
+	.order = WIRE_START_VM,
 	.has_hooks = 1,
+	.late_because = "the virtual machine did not come up",
+	.start = start,
 	.expect = expect,
 	.snapshot = snapshot,
 	.spawn = spawn,
 	.drop = drop,
 	.message = message,
-	.ready = ready,
+	.admit = admit,
+	.admitted = admitted,
 	.stop = stop,
-	.ended = ended,
-	.gone = gone,
+	.explain_end = explain_end,
+	.forget = forget,
+	.endpoint_for = endpoint_for,
 	.close = close_qemu,
 };

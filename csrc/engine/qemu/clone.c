@@ -9,34 +9,18 @@
 #include <unistd.h>
 
 #include "engine/core/client.h"
+#include "engine/core/clone.h"
 #include "engine/qemu/snapshot.h"
 #include "engine/qemu/stock.h"
 #include "engine/vm/open_again.h"
 
-static void on_failed(struct qemu_vm *vm, const struct err *err)
-{
-	struct err why = *err;
-
-	if (vm->domain)
-		domain_fail(vm->domain, &why);
-}
-
 /* A command whose failure is the clone's. */
 static void on_done(void *owner, json_t *result, const struct err *err)
 {
-	if (err->code)
-		on_failed(owner, err);
-}
+	struct qemu_vm *vm = owner;
 
-/* ---- ready ------------------------------------------------------------- */
-
-void qemu_clone_said(struct qemu_vm *vm, const struct err *err)
-{
-	struct err said = *err;
-
-	if (!said.code)
-		qemu_vm_plug(vm, &said);
-	vm->backend->said(vm->domain, &said);
+	if (err->code && vm->domain)
+		domain_fail(vm->domain, err);
 }
 
 /* ---- loading ----------------------------------------------------------- */
@@ -51,7 +35,7 @@ void qemu_clone_event(struct qemu_vm *vm, const char *name, json_t *data)
 		return;
 	if (strcmp(status, "failed") == 0) {
 		err_say(&err, -GC_EVM, "QEMU could not load the state");
-		on_failed(vm, &err);
+		on_done(vm, NULL, &err);
 	} else if (strcmp(status, "completed") == 0) {
 		vm->origin = NULL;
 		qmp_call(&vm->vm.qmp, -1, on_done, vm, "cont", NULL);
@@ -60,7 +44,7 @@ void qemu_clone_event(struct qemu_vm *vm, const char *name, json_t *data)
 	}
 }
 
-/* The command of people has no error but what it prints. */
+/* A command meant for people: what it prints is its error. */
 static void on_forwarded(void *owner, json_t *result, const struct err *err)
 {
 	const char *text = json_string_value(result);
@@ -70,8 +54,7 @@ static void on_forwarded(void *owner, json_t *result, const struct err *err)
 	if (!why.code && text && *text)
 		err_say(&why, -EADDRINUSE, "%.*s", (int)strcspn(text, "\r\n"),
 			text);
-	if (why.code)
-		on_failed(vm, &why);
+	on_done(vm, NULL, &why);
 }
 
 static void load(struct qemu_vm *vm, int state)
@@ -81,7 +64,7 @@ static void load(struct qemu_vm *vm, int state)
 	char command[128];
 
 	snprintf(command, sizeof command, "hostfwd_add card0 tcp:%s:%d-:%d",
-		 vm->domain->lease->ip, vm_host_port(spec), spec->port);
+		 vm->domain->ip, vm_host_port(spec), spec->port);
 	if (spec->port && !spec->has_tap)
 		qmp_call(qmp, -1, on_forwarded, vm, "human-monitor-command",
 			 "{s:s}", "command-line", command);
@@ -93,7 +76,7 @@ static void load(struct qemu_vm *vm, int state)
 		 "fd:state");
 }
 
-/* One that waits, or a new one. */
+/* A VM that waits for a state, or a new one. */
 static struct qemu_vm *find_vm(struct backend *b,
 			       struct qemu_snapshot *snapshot,
 			       struct domain *domain, struct err *err)
@@ -112,29 +95,26 @@ static struct qemu_vm *find_vm(struct backend *b,
 	return vm;
 }
 
-/* Not from inside the call that asks for it. */
+/* QEMU answers: the process is the domain's from now on. */
 static void on_alive(void *owner, json_t *result, const struct err *err)
 {
 	struct qemu_vm *vm = owner;
-	struct err why = *err;
 
-	if (!why.code)
-		vm->backend->spawned(vm->domain, vm_take_process(&vm->vm),
-				     &why);
-	else
-		on_failed(vm, err);
+	on_done(vm, NULL, err);
+	if (!err->code && vm->domain)
+		qemu_vm_hand_over(vm);
 }
 
 int qemu_clone_begin(struct backend *b, struct image *image,
 		     struct domain *domain, struct err *err)
 {
-	struct qemu_snapshot *snapshot = image->made;
+	struct qemu_snapshot *snapshot = image->data;
 	struct qemu_vm *vm = find_vm(b, snapshot, domain, err);
 	int state;
 
 	if (!vm)
 		return err->code;
-	/* each who reads needs a position of its own */
+	/* each reader needs a position of its own */
 	state = open_again(snapshot->state, O_RDONLY);
 	if (state < 0)
 		err_set(err, state, "state of the devices");
@@ -145,10 +125,12 @@ int qemu_clone_begin(struct backend *b, struct image *image,
 		qemu_vm_end(vm); /* its domain ends without it */
 		return err->code;
 	}
-	domain->client->role = ROLE_AGENT; /* it was one when it was made */
+	/* it has said HELLO in the VM that was cloned */
+	client_set_role(domain->client, ROLE_AGENT);
 	vm->origin = snapshot;
 	snapshot->uses++;
 	qmp_call(&vm->vm.qmp, -1, on_alive, vm, "query-status", NULL);
 	load(vm, state);
+	clone_begun(domain);
 	return 0;
 }

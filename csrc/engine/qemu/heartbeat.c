@@ -15,7 +15,7 @@ static int limit_ms(void)
 
 /* ---- QEMU -------------------------------------------------------------- */
 
-/* A VM that does not answer is lost to QMP, which tells so. */
+/* A VM that does not answer is lost to QMP, which reports that. */
 static void on_status(void *owner, json_t *result, const struct err *err)
 {
 	struct qemu_vm *vm = owner;
@@ -69,7 +69,7 @@ static int is_alive(const struct qemu_vm *vm)
 /* Whether the machine is of use without its agent. */
 static int serves_users(const struct qemu_vm *vm)
 {
-	return vm->domain->vmid == 0 && vm->backend->engine->vm_scales_itself;
+	return vm->domain->vmid == 0 && vm->backend->engine->may_scale_itself;
 }
 
 /* The limit is over. Returns 1 if the machine has failed for that. */

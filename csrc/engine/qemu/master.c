@@ -1,11 +1,10 @@
 /*
  * engine/qemu/master - see engine/qemu/master.h
  *
- * That /dev/kvm is there, and makes machines, does not say that a kernel runs
- * in them: in a VM that only pretends, Debian's spins in early boot. So "auto"
- * boots the image's kernel once, without anything else: it finds no root file
- * system, panics, and QEMU ends, in half a second. If it does not, the VM is
- * emulated.
+ * A /dev/kvm that exists and makes machines may still run no kernel: under some
+ * hypervisors Debian's spins in early boot. So "auto" boots the image's kernel
+ * once, with nothing else. It finds no root file system, panics, and QEMU ends,
+ * within half a second. If it does not, VMs are emulated.
  */
 #include "engine/qemu/master.h"
 
@@ -17,7 +16,7 @@
 
 #include "engine/core/client.h"
 
-#define HELLO_MS 1000 /* that an agent waits before it says so again */
+#define HELLO_MS 1000 /* after which an agent says HELLO again */
 #define PROBE_MS 5000 /* for a kernel to panic */
 
 /* ---- the VM ------------------------------------------------------------ */
@@ -78,7 +77,7 @@ static int boot(struct backend *b, struct domain *domain, struct err *err)
 	}
 	if (qemu_vm_plug(vm, err))
 		return err->code; /* it ends with its domain */
-	domain_has_pid(domain, vm_take_process(&vm->vm));
+	qemu_vm_hand_over(vm);
 	return 0;
 }
 
@@ -95,7 +94,7 @@ void qemu_master_hello(struct qemu_vm *vm)
 	qemu_send_identity(vm, 0);
 }
 
-/* ---- whether KVM is of use --------------------------------------------- */
+/* ---- whether KVM is usable --------------------------------------------- */
 
 static void boot_at_last(struct backend *b, int is_kvm)
 {
@@ -106,14 +105,14 @@ static void boot_at_last(struct backend *b, int is_kvm)
 	loop_timer_stop(&qemu->probe_timer);
 	qemu->probe = NULL;
 	qemu->is_kvm = is_kvm;
-	if (domain && !domain->made && boot(b, domain, &err))
+	if (domain && !domain->data && boot(b, domain, &err))
 		domain_fail(domain, &err);
 }
 
 static void say_emulated(struct qemu *qemu, const char *why)
 {
 	snprintf(qemu->probe_text, sizeof qemu->probe_text,
-		 "the machine is emulated, as KVM is of no use here: %s", why);
+		 "the machine is emulated, as KVM is unavailable: %s", why);
 }
 
 static void on_probe_ended(struct vm *ended)
@@ -177,8 +176,7 @@ static int open_common(struct backend *b, const struct qemu_order *order,
 	if (code)
 		err_set(err, code, "network");
 	else if (order->spec.has_tap)
-		code = bridge_open(&qemu->bridge, b->engine->addresses.block,
-				   err);
+		code = bridge_open(&qemu->bridge, b->engine->home.number, err);
 	if (!code) {
 		qemu->order = *order;
 		qemu->spec = order->spec;
@@ -191,8 +189,8 @@ static int open_common(struct backend *b, const struct qemu_order *order,
 	return code;
 }
 
-/* Whether KVM is of use, where that is to be found out and is not known.
- * Returns 1 when a probe is under way, with which the VM waits. */
+/* Finds out whether KVM is usable, where the order leaves that open. Returns 1
+ * when a probe is under way, for which the VM waits. */
 static int look_for_kvm(struct backend *b)
 {
 	struct qemu *qemu = qemu_of(b);
@@ -204,32 +202,74 @@ static int look_for_kvm(struct backend *b)
 	qemu->is_probed = 1;
 	if (can_probe(qemu) && !start_probe(b))
 		return 1;
-	say_emulated(qemu, "/dev/kvm cannot be opened, or it is a disk, of "
-			   "which that has to be told");
+	say_emulated(qemu, access("/dev/kvm", R_OK | W_OK) < 0
+				   ? strerror(errno)
+				   : "the image is a disk, which cannot be "
+				     "probed; accel = \"kvm\" forces it");
 	return 0;
 }
 
-int qemu_master_start(struct backend *b, const struct qemu_order *order,
-		      struct err *err)
+static int number(struct wire_msg *msg, int64_t most, struct err *err)
 {
-	struct engine *engine = b->engine;
+	int64_t value = wire_int(msg);
+
+	if (value < 0 || value > most)
+		err_say(err, -EINVAL, "virtual machine: %lld is out of range",
+			(long long)value);
+	return (int)value;
+}
+
+static int parse_order(struct wire_msg *msg, struct qemu_order *order,
+		       struct err *err)
+{
+	struct vm_spec *spec = &order->spec;
+	char network[8];
+	int is_long;
+
+	memset(order, 0, sizeof *order);
+	spec->port = number(msg, 65535, err);
+	is_long = wire_copy(msg, spec->image, sizeof spec->image);
+	spec->memory_mib = number(msg, 1 << 20, err);
+	spec->cpus = number(msg, 255, err);
+	is_long += wire_copy(msg, order->accel, sizeof order->accel);
+	is_long += wire_copy(msg, network, sizeof network);
+	spec->has_lan = wire_int(msg) != 0;
+	spec->spare = number(msg, VM_MAX_AHEAD, err);
+	spec->has_tap = strcmp(network, "tap") == 0;
+	if (is_long)
+		err_set(err, -ENAMETOOLONG, "virtual machine");
+	return err->code;
+}
+
+/* What clones of this VM take, and where it is reached. */
+static void describe(struct engine *engine, const struct vm_spec *spec)
+{
+	engine->clone_cpus = spec->cpus;
+	engine->clone_memory = (int64_t)spec->memory_mib << 20;
+	engine->may_scale_itself = spec->has_lan;
+	engine->program_port = spec->port;
+	engine->forwarded_port = vm_host_port(spec);
+}
+
+int qemu_master_start(struct backend *b, struct wire_msg *msg, struct err *err)
+{
 	struct qemu *qemu = qemu_of(b);
+	struct qemu_order order;
 	struct domain *domain;
 
-	/* started anew, it has to go with the clones that live */
-	if (qemu->is_open && memcmp(&qemu->order, order, sizeof *order) != 0)
-		return err_say(err, -EINVAL, "the VM was another one before");
-	if (!qemu->is_open && open_common(b, order, err))
+	if (parse_order(msg, &order, err))
 		return err->code;
-	domain = domain_new(engine, 0, NULL, err);
+	/* clones of the first one may live: it has to go with them */
+	if (qemu->is_open && memcmp(&qemu->order, &order, sizeof order) != 0)
+		return err_say(err, -EINVAL, "the VM was another one before");
+	if (!qemu->is_open && open_common(b, &order, err))
+		return err->code;
+	domain = domain_new(b->engine, 0, NULL, err);
 	if (!domain)
 		return err->code;
-	engine->program_port = order->spec.port;
-	engine->host_port = vm_host_port(&order->spec);
-	domain->lease = address_lease(&engine->addresses, NULL, 0, err);
-	if (domain->lease && look_for_kvm(b))
-		return 0;
-	if (domain->lease && !boot(b, domain, err))
+	describe(b->engine, &order.spec);
+	if (!domain_lease(domain, NULL, 0, err) &&
+	    (look_for_kvm(b) || !boot(b, domain, err)))
 		return 0;
 	domain_fail(domain, err);
 	return err->code;

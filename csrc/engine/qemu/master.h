@@ -7,12 +7,11 @@
 #include "engine/qemu/qemu.h"
 
 /*
- * Makes domain 0 a VM of that kind, and the backend ready to clone it. Once
- * more, when that VM has ended, with an order that is the same byte by byte:
- * clones of the first may live. Returns
- * 0 or a negative code; that it does not boot is told later, by its end.
+ * START_VM: makes domain 0 a VM as the order says, and the backend ready to clone
+ * it. When that VM has ended, once more with the same order: clones of the first
+ * may live. Returns 0 or a negative code. A VM that does not boot fails later.
  */
-int qemu_master_start(struct backend *b, const struct qemu_order *order,
+int qemu_master_start(struct backend *b, struct wire_msg *order,
 		      struct err *err);
 
 /* Its agent has spoken for the first time. */

@@ -1,6 +1,7 @@
 /* qemu - see qemu.h */
 #include "engine/qemu/qemu.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,16 +36,16 @@ static void on_lost(struct qmp *qmp, const struct err *err)
 {
 	struct qemu_vm *vm = of_qmp(qmp);
 
-	/* that its process has ended is told by that */
+	/* the end of its process says that already */
 	if (err->code == -ECONNRESET)
 		return;
 	if (vm->domain)
 		domain_fail(vm->domain, err);
 	else if (vm->waits_in)
-		qemu_of(vm->backend)->unwanted(vm);
+		qemu_of(vm->backend)->spare_lost(vm);
 }
 
-/* It ended before it was a domain's process. */
+/* Its process ended before it was a domain's. */
 static void on_ended(struct vm *ended)
 {
 	struct qemu_vm *vm = container_of(ended, struct qemu_vm, vm);
@@ -57,7 +58,7 @@ static void on_ended(struct vm *ended)
 	if (vm->domain)
 		domain_fail(vm->domain, &err);
 	else if (vm->waits_in)
-		qemu_of(vm->backend)->unwanted(vm);
+		qemu_of(vm->backend)->spare_lost(vm);
 }
 
 static void on_closed(struct vm *closed)
@@ -94,9 +95,8 @@ int qemu_vm_launch(struct qemu_vm *vm, struct ram *ram, int is_clone,
 				.image = &qemu->image,
 				.ram = ram,
 				.lan = &qemu->lan,
-				.forward = domain && !is_clone
-						   ? domain->lease->ip
-						   : NULL,
+				.forward =
+					domain && !is_clone ? domain->ip : NULL,
 				.is_kvm = qemu->is_kvm || vm->is_probe,
 				.is_clone = is_clone,
 				.is_probe = vm->is_probe };
@@ -129,20 +129,23 @@ void qemu_vm_end(struct qemu_vm *vm)
 
 int qemu_vm_adopt(struct qemu_vm *vm, struct domain *domain, struct err *err)
 {
-	int channel = vm_take_channel(&vm->vm), code;
-
-	code = domain->client ? 0 : -GC_EDIED;
-	if (!code)
-		code = channel_rewire(&domain->client->channel, channel);
-	if (code) {
-		close(channel);
-		return err_set(err, code, "domain %d", domain->vmid);
-	}
-	close(domain->far_end);
-	domain->far_end = -1;
-	domain->made = vm;
+	assert(!vm->domain && !domain->data);
+	if (domain_use_channel(domain, vm_take_channel(&vm->vm), ROLE_AGENT,
+			       err))
+		return err->code;
+	domain->data = vm;
 	vm->domain = domain;
 	return 0;
+}
+
+int qemu_vm_hand_over(struct qemu_vm *vm)
+{
+	int code = domain_watch(vm->domain, vm->vm.pid);
+
+	/* else it is still this backend's to kill */
+	if (!code)
+		vm_take_process(&vm->vm);
+	return code;
 }
 
 int qemu_vm_plug(struct qemu_vm *vm, struct err *err)

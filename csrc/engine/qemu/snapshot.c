@@ -52,7 +52,6 @@ static void finish(struct qemu_snapshot *snapshot)
 {
 	struct qemu_vm *source = snapshot->source;
 	struct image *image = snapshot->image;
-	struct backend *b = source->backend;
 
 	loop_timer_stop(&snapshot->limit);
 	snapshot->step = DONE;
@@ -62,7 +61,7 @@ static void finish(struct qemu_snapshot *snapshot)
 	if (!snapshot->err.code)
 		seal(snapshot);
 	if (image)
-		b->snapshotted(image, &snapshot->err);
+		image->done(image, &snapshot->err);
 	qemu_snapshot_drop(snapshot);
 }
 
@@ -325,7 +324,7 @@ static struct qemu_stock *take_stock(struct qemu_vm *vm, struct err *err)
 
 int qemu_snapshot_begin(struct backend *b, struct image *image, struct err *err)
 {
-	struct qemu_vm *vm = image->source->made;
+	struct qemu_vm *vm = image->source->data;
 	struct qemu_snapshot *snapshot;
 
 	if (!image->source->client)
@@ -350,13 +349,13 @@ int qemu_snapshot_begin(struct backend *b, struct image *image, struct err *err)
 	snapshot->image = image;
 	snapshot->source = vm;
 	snapshot->uses = 2;
-	image->made = snapshot;
+	image->data = snapshot;
 	vm->snapshot = snapshot;
 	/* else it is told when that has ended */
 	if (!ram_copy_is_busy(&snapshot->stock->copy) &&
 	    ram_copy(&snapshot->stock->copy, COPY_AHEAD, err)) {
 		vm->snapshot = NULL;
-		image->made = NULL;
+		image->data = NULL;
 		snapshot->uses = 1;
 		qemu_snapshot_drop(snapshot);
 		return err->code;

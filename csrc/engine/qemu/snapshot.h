@@ -42,7 +42,7 @@ struct qemu_snapshot {
 	int pause_us;		 /* that QEMU stood still */
 };
 
-/* Begins it; b->snapshotted() comes later. Returns 0 or a negative code. */
+/* Begins it; image->done() comes later. Returns 0 or a negative code. */
 int qemu_snapshot_begin(struct backend *b, struct image *image,
 			struct err *err);
 

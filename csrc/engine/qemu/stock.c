@@ -1,12 +1,13 @@
 /* engine/qemu/stock - see engine/qemu/stock.h */
 #include "engine/qemu/stock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#define REST_MS 1000 /* between a stock that was for nothing and the next */
+#define REST_MS 1000 /* between an unused stock and the next */
 
-/* What was copied ahead: an error waits for who needs the copy. */
+/* Copied ahead: an error waits until the copy is needed. */
 static void on_copied(struct ram_copy *copy, struct err *err)
 {
 	struct qemu_stock *stock = container_of(copy, struct qemu_stock, copy);
@@ -30,19 +31,20 @@ struct qemu_stock *qemu_stock_new(struct qemu_vm *vm, struct err *err)
 		free(stock);
 		return NULL;
 	}
+	TAILQ_INIT(&stock->waiting);
 	stock->copy.loop = &vm->backend->engine->loop;
 	stock->copy.from = ram_use(vm->vm.ram);
 	stock->copy.to = to;
-	stock->copy.pid = vm->domain->pid;
+	stock->copy.pid = vm->domain->process.pid;
 	stock->copy.is_private = vm->vm.is_clone;
 	stock->copy.done = on_copied;
 	return stock;
 }
 
-/* One more that waits. */
-static int start_one(struct qemu_vm *source, struct qemu_stock *stock)
+/* Starts one more VM that waits. */
+static int start_spare(struct qemu_vm *source, struct qemu_stock *stock)
 {
-	struct qemu_vm *vm = qemu_vm_new(source->backend), **at;
+	struct qemu_vm *vm = qemu_vm_new(source->backend);
 	struct err err;
 
 	if (!vm)
@@ -52,21 +54,20 @@ static int start_one(struct qemu_vm *source, struct qemu_stock *stock)
 		return err.code;
 	}
 	qemu_disk_expect(vm, source);
-	for (at = &stock->waiting; *at; at = &(*at)->next)
-		;
-	*at = vm;
+	TAILQ_INSERT_TAIL(&stock->waiting, vm, link);
 	vm->waits_in = stock;
 	stock->nwaiting++;
 	return 0;
 }
 
-/* What is kept in any case: of the first VM, while it is not about to end. */
-static int least(const struct qemu_vm *vm)
+/* How many VMs are kept in any case: for the first VM, unless it is about to
+ * end. */
+static int count_kept(const struct qemu_vm *vm)
 {
 	const struct domain *domain = vm->domain;
 
 	return domain && domain->vmid == 0 && domain->state == DOMAIN_READY &&
-			       !domain->engine->ending
+			       !domain->engine->is_ending
 		       ? qemu_of(vm->backend)->spec.spare
 		       : 0;
 }
@@ -75,8 +76,8 @@ void qemu_stock_expect(struct qemu_vm *vm, int n)
 {
 	struct err err;
 
-	if (n < least(vm))
-		n = least(vm);
+	if (n < count_kept(vm))
+		n = count_kept(vm);
 	if (n == 0) {
 		if (vm->stock)
 			vm->dropped_ms = loop_now();
@@ -84,10 +85,10 @@ void qemu_stock_expect(struct qemu_vm *vm, int n)
 		vm->stock = NULL;
 		return;
 	}
-	/* who asks for tickets and gives them back is not worth it */
+	/* its owner asks for tickets and gives them back: not worth it */
 	if (vm->dropped_ms && loop_now() - vm->dropped_ms < REST_MS)
 		return;
-	/* one under way asks what was written since its own was begun */
+	/* a snapshot under way asks what was written since its own copy began */
 	if (!vm->stock && vm->snapshot)
 		return;
 	if (!vm->stock) {
@@ -99,11 +100,11 @@ void qemu_stock_expect(struct qemu_vm *vm, int n)
 	}
 	if (!vm->stock)
 		return;
-	/* a tap bears its domain's name, and that is not known yet */
+	/* a tap has its domain's name, which is not known yet */
 	if (qemu_of(vm->backend)->spec.has_tap)
 		return;
 	while (vm->stock->nwaiting < n && vm->stock->nwaiting < VM_MAX_AHEAD)
-		if (start_one(vm, vm->stock))
+		if (start_spare(vm, vm->stock))
 			break;
 }
 
@@ -113,29 +114,26 @@ void qemu_stock_refill(struct qemu_vm *vm)
 		qemu_stock_expect(vm, 0);
 }
 
+static void remove_spare(struct qemu_stock *stock, struct qemu_vm *vm)
+{
+	assert(vm->waits_in == stock && stock->nwaiting > 0);
+	TAILQ_REMOVE(&stock->waiting, vm, link);
+	stock->nwaiting--;
+	vm->waits_in = NULL;
+}
+
 struct qemu_vm *qemu_stock_take(struct qemu_stock *stock)
 {
-	struct qemu_vm *vm = stock->waiting;
+	struct qemu_vm *vm = TAILQ_FIRST(&stock->waiting);
 
-	if (!vm)
-		return NULL;
-	stock->waiting = vm->next;
-	stock->nwaiting--;
-	vm->next = NULL;
-	vm->waits_in = NULL;
+	if (vm)
+		remove_spare(stock, vm);
 	return vm;
 }
 
 void qemu_stock_lose(struct qemu_vm *vm)
 {
-	struct qemu_stock *stock = vm->waits_in;
-	struct qemu_vm **at = &stock->waiting;
-
-	while (*at != vm)
-		at = &(*at)->next;
-	*at = vm->next;
-	stock->nwaiting--;
-	vm->waits_in = NULL;
+	remove_spare(vm->waits_in, vm);
 	qemu_vm_end(vm);
 }
 

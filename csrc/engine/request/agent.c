@@ -17,14 +17,15 @@ static int grace_of(int64_t asked_ms)
 					 : (int)asked_ms;
 }
 
-/* A program in a VM, which had clones, ends: they do. */
+/* The program of a VM ends: its clones end with it. */
 static void on_vm_bye(struct client *client, struct wire_msg *msg)
 {
 	int grace_ms = grace_of(wire_int(msg));
-	struct domain *domain, *next;
+	struct domain *domain;
+	int vmid = -1;
 
-	for (domain = client->engine->domains; domain; domain = next) {
-		next = domain->next;
+	while ((domain = domain_after(client->engine, vmid))) {
+		vmid = domain->vmid;
 		if (domain != client->domain &&
 		    request_may_touch(client, domain))
 			domain_stop(domain, grace_ms, NULL, 0);
@@ -32,7 +33,7 @@ static void on_vm_bye(struct client *client, struct wire_msg *msg)
 	client->watches = 0;
 }
 
-/* What time is it? */
+/* Answers with the time. */
 static void on_ping(struct client *client, int64_t number)
 {
 	client->knows_ping = 1;
@@ -41,8 +42,8 @@ static void on_ping(struct client *client, int64_t number)
 	channel_send(&client->channel);
 }
 
-/* The VM's program has ended; pid 0: after STOP, nothing is left in there that
- * would need more time. */
+/* The VM's program has ended. pid 0: after STOP, and nothing is left in there
+ * that would need more time. */
 static void on_exited(struct domain *domain, struct wire_msg *msg)
 {
 	int pid = (int)wire_int(msg);
@@ -51,8 +52,8 @@ static void on_exited(struct domain *domain, struct wire_msg *msg)
 	domain_hurry(domain, pid ? LAST_WORDS_MS : 0);
 }
 
-/* What a VM may ask beside what any domain may. EXITED is of its own program,
- * and only the first VM scales itself. */
+/* What a VM may ask for besides what any domain may. Its EXITED is about its own
+ * program. */
 void request_agent(struct client *client, struct wire_msg *msg)
 {
 	struct backend *backend = &client->engine->backend;
@@ -65,12 +66,12 @@ void request_agent(struct client *client, struct wire_msg *msg)
 		vmid = (int)wire_int(msg);
 		request_end_domain(client, op, vmid, grace_of(wire_int(msg)));
 		break;
-	case WIRE_HELLO: /* it was started anew, and has to know who it is */
+	case WIRE_HELLO: /* it was restarted, and must be told who it is */
 		backend->ops->message(backend, client->domain, msg);
 		break;
 	case WIRE_WATCH:
 		client->watches =
-			client->vmid == 0 && client->engine->vm_scales_itself;
+			client->vmid == 0 && client->engine->may_scale_itself;
 		break;
 	case WIRE_EVENT:
 	case WIRE_REPORT:

@@ -28,13 +28,13 @@ static void on_status(struct client *client, struct wire_msg *msg)
 	channel_send(&client->channel);
 }
 
-/* Who answers commands: the owner, or the program in a VM that scales itself,
- * whose owner has nothing to say. */
+/* The client that answers commands: the program in a VM that scales itself, or
+ * the owner. */
 static struct client *find_controller(const struct engine *engine)
 {
 	struct client *client;
 
-	for (client = engine->clients; client; client = client->next)
+	LIST_FOREACH(client, &engine->clients, link)
 		if (client->watches)
 			return client;
 	return engine->owner;

@@ -1,13 +1,13 @@
 /*
- * engine/request/control - what `gcscale status` and the like ask, by the control
- * socket
+ * engine/request/control - what `gcscale status` and other commands ask for, over
+ * the control socket
  */
 #ifndef GC_ENGINE_REQUEST_CONTROL_H
 #define GC_ENGINE_REQUEST_CONTROL_H
 
 #include "engine/core/core.h"
 
-/* One message; what is none of these is passed over. */
+/* Handles one message; others are ignored. */
 void request_control(struct client *client, struct wire_msg *msg);
 
 #endif

@@ -16,11 +16,10 @@
 
 static int may_ask(int fd)
 {
-	struct ucred peer;
-	socklen_t len = sizeof peer;
+	uid_t uid;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       (peer.uid == geteuid() || peer.uid == 0);
+	return unix_socket_peer(fd, &uid) >= 0 &&
+	       (uid == geteuid() || uid == 0);
 }
 
 /* Counts the control clients; *silent is the oldest of those that have not
@@ -31,11 +30,11 @@ static int count_clients(const struct engine *engine, struct client **silent)
 	int n = 0;
 
 	*silent = NULL;
-	for (client = engine->clients; client; client = client->next) {
-		if (client == engine->owner || client->domain)
+	LIST_FOREACH(client, &engine->clients, link) {
+		if (!(client->may_be & CLIENT_MAY_BE(ROLE_CONTROL)))
 			continue;
 		n++;
-		if (client->role < 0)
+		if (client->role == CLIENT_UNKNOWN)
 			*silent = client; /* newest first */
 	}
 	return n;
@@ -55,7 +54,7 @@ static void on_connection(struct loop_source *source, uint32_t events)
 	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-		/* it would be told again at once, for as long */
+		/* it would be reported again at once, for as long */
 		loop_change(source, 0);
 		loop_timer_start(&engine->loop, &engine->control_resume,
 				 RESUME_MS, resume);
@@ -63,11 +62,11 @@ static void on_connection(struct loop_source *source, uint32_t events)
 	if (fd < 0)
 		return;
 	if (count_clients(engine, &silent) >= MAX_CLIENTS && silent)
-		client_drop(silent); /* it has had its time */
+		client_close(silent); /* it has had its time */
 	if (!may_ask(fd) || count_clients(engine, &silent) >= MAX_CLIENTS)
 		close(fd);
 	else
-		client_new(engine, fd);
+		client_new(engine, fd, CLIENT_MAY_BE(ROLE_CONTROL));
 }
 
 int control_socket_open(struct engine *engine, struct err *err)

@@ -5,20 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "engine/core/client.h"
+#include "engine/core/clone.h"
 #include "engine/core/domain.h"
 #include "engine/core/job.h"
 #include "engine/core/ticket.h"
-#include "engine/host/listeners.h"
-#include "engine/net/lan.h"
-#include "engine/qemu/qemu.h"
 
-#define MAX_WAITING	   64		/* for the end of one domain */
-#define MAX_METRICS_UNREAD (256 * 1024) /* bytes, by the owner */
+#define MAX_WAITING	   64		/* STOPs of a client for one domain */
+#define MAX_METRICS_UNREAD (256 * 1024) /* bytes; then metrics are dropped */
+#define LAZY		   (64 * 1024)	/* bytes that may wait to be sent */
 
 /* ---- answers ----------------------------------------------------------- */
 
-static void tell_ticket(struct client *client, int64_t op,
+static void send_ticket(struct client *client, int64_t op,
 			const struct ticket *ticket, const struct err *err)
 {
 	wire_put(channel_out(&client->channel), WIRE_TICKET, op,
@@ -31,15 +31,13 @@ static void tell_ticket(struct client *client, int64_t op,
 	channel_send(&client->channel);
 }
 
-void request_ticket_answered(struct ticket *ticket, struct err *err)
+void request_ticket_answered(struct ticket *ticket, const struct err *err)
 {
 	if (ticket->owner && ticket->op)
-		tell_ticket(ticket->owner, ticket->op, ticket, err);
+		send_ticket(ticket->owner, ticket->op, ticket, err);
 	ticket->op = 0;
 }
 
-/* Whether a client may know of a domain, and end it: a VM of those alone that
- * come from it. */
 int request_may_touch(const struct client *client, const struct domain *domain)
 {
 	return client->role != ROLE_AGENT ||
@@ -47,22 +45,31 @@ int request_may_touch(const struct client *client, const struct domain *domain)
 				client->vmid);
 }
 
-/* Where a domain is reached: by a VM, in the network that it shares with it,
- * where there is one. */
-static void put_endpoints(const struct client *client,
+/* ---- what domains are like ---------------------------------------------- */
+
+/* Asks the backend where the viewer reaches the domain. Returns 0 where that is
+ * not special. */
+static int endpoint_for(const struct client *viewer,
+			const struct domain *domain, char *ip, int *port)
+{
+	const struct backend *backend = &viewer->engine->backend;
+
+	return backend->ops->endpoint_for &&
+	       backend->ops->endpoint_for(backend, domain, viewer, ip, port);
+}
+
+static void put_endpoints(const struct client *viewer,
 			  const struct domain *domain, struct wire_buf *out)
 {
-	const struct engine *engine = client->engine;
-	char text[512], address[16];
-	int port = engine->program_port;
+	char text[ENDPOINTS_TEXT], ip[16];
+	int port;
 
-	if (client->role == ROLE_AGENT && port &&
-	    qemu_of(&engine->backend)->spec.has_lan) {
-		lan_address(domain->vmid, address);
-		snprintf(text, sizeof text, "%d=%s:%d", port, address, port);
-	} else {
+	if (viewer->engine->program_port &&
+	    endpoint_for(viewer, domain, ip, &port))
+		snprintf(text, sizeof text, "%d=%s:%d",
+			 viewer->engine->program_port, ip, port);
+	else
 		domain_endpoints(domain, text, sizeof text);
-	}
 	wire_put_text(out, text);
 }
 
@@ -70,16 +77,51 @@ void request_put_domains(const struct client *client, struct wire_buf *out)
 {
 	struct domain *domain;
 
-	for (domain = client->engine->domains; domain; domain = domain->next) {
+	TAILQ_FOREACH(domain, &client->engine->domains, link) {
 		if (!request_may_touch(client, domain))
 			continue;
 		wire_put_int(out, domain->vmid);
 		/* a VM has no use for a process outside of it */
-		wire_put_int(out, client->role == ROLE_AGENT ? 0 : domain->pid);
+		wire_put_int(out, client->role == ROLE_AGENT
+					  ? 0
+					  : domain->process.pid);
 		wire_put_int(out, domain->state);
-		wire_put_text(out, "localhost");
+		wire_put_text(out, domain->placement.host);
 		put_endpoints(client, domain, out);
 	}
+}
+
+static void send_domain(struct client *to, const struct domain *domain,
+			const char *text)
+{
+	const struct engine *engine = domain->engine;
+	struct wire_buf *out = channel_out(&to->channel);
+	int port = engine->forwarded_port ? engine->forwarded_port
+					  : engine->program_port;
+	char ip[16] = "";
+	int is_special = endpoint_for(to, domain, ip, &port);
+
+	wire_put(out, WIRE_DOMAIN, WIRE_INT(domain->vmid),
+		 WIRE_INT(domain->state), WIRE_INT(domain->process.pid),
+		 WIRE_INT(domain->process.status), is_special ? ip : domain->ip,
+		 WIRE_INT(port), domain->ticket ? domain->ticket->uuid : "",
+		 text);
+	/* a number alone can wait for what is sent next */
+	if (to->watches || domain->state != DOMAIN_STARTING || out->len > LAZY)
+		channel_send(&to->channel);
+}
+
+void request_report_domain(const struct domain *domain, const char *text)
+{
+	struct engine *engine = domain->engine;
+	struct client *watcher;
+
+	if (engine->owner && engine->owner->domain != domain)
+		send_domain(engine->owner, domain, text);
+	LIST_FOREACH(watcher, &engine->clients, link)
+		if (watcher->watches && watcher->domain != domain &&
+		    request_may_touch(watcher, domain))
+			send_domain(watcher, domain, text);
 }
 
 /* ---- requests of domains and owners ------------------------------------ */
@@ -94,7 +136,7 @@ static void on_ticket_request(struct client *client, struct wire_msg *msg)
 
 	if (!ticket_request(client, op, maxcpus, minvms, mincpuspervm,
 			    timeout_ms, &err))
-		tell_ticket(client, op, NULL, &err);
+		send_ticket(client, op, NULL, &err);
 }
 
 static struct ticket *named_ticket(struct client *client, struct wire_msg *msg,
@@ -111,7 +153,7 @@ static void on_ticket_info(struct client *client, struct wire_msg *msg)
 	int64_t op = wire_int(msg);
 	struct err err = { 0 };
 
-	tell_ticket(client, op, named_ticket(client, msg, &err), &err);
+	send_ticket(client, op, named_ticket(client, msg, &err), &err);
 }
 
 static void on_ticket_release(struct client *client, struct wire_msg *msg)
@@ -122,12 +164,12 @@ static void on_ticket_release(struct client *client, struct wire_msg *msg)
 
 	if (ticket)
 		ticket_release(ticket, &err);
-	client_done(client, op, &err);
+	client_send_done(client, op, &err);
 }
 
 static void on_clone(struct client *client, struct wire_msg *msg)
 {
-	struct listener listeners[ADDRESS_MAX_LISTENERS];
+	struct listener listeners[MAX_LISTENERS];
 	struct engine *engine = client->engine;
 	int64_t op = wire_int(msg);
 	struct err err = { 0 };
@@ -135,7 +177,7 @@ static void on_clone(struct client *client, struct wire_msg *msg)
 	struct domain *source = client->domain;
 	int n = listeners_read(msg, listeners, &err);
 
-	/* an owner that is no domain has the program cloned */
+	/* the owner that is no domain has the program cloned */
 	if (!source && client == engine->owner)
 		source = domain_find(engine, 0);
 	if (!err.code && (!source || source->state != DOMAIN_READY))
@@ -163,13 +205,12 @@ static void on_list(struct client *client, struct wire_msg *msg)
 	code = wire_end(out);
 	if (code) {
 		err_set(&err, code, "list of domains");
-		client_done(client, op, &err);
+		client_send_done(client, op, &err);
 		return;
 	}
 	channel_send(&client->channel);
 }
 
-/* KILL and STOP: grace_ms 0 is at once. */
 void request_end_domain(struct client *client, int64_t op, int vmid,
 			int grace_ms)
 {
@@ -183,40 +224,39 @@ void request_end_domain(struct client *client, int64_t op, int vmid,
 	else if (domain_count_waiters(domain, client) >= MAX_WAITING)
 		err_say(&err, -EBUSY, "domain %d is being ended", vmid);
 	if (err.code)
-		client_done(client, op, &err);
+		client_send_done(client, op, &err);
 	else
 		domain_stop(domain, grace_ms, client, op);
 }
 
+/* A text without an error is about the domain's own post-clone. */
 static void on_ready(struct client *client, struct wire_msg *msg)
 {
-	struct backend *backend = &client->engine->backend;
 	struct err err = { 0 };
 
-	wire_int(msg); /* its vmid, which its token has told */
+	wire_int(msg); /* its vmid, which its token has proved */
 	err.code = (int)wire_int(msg);
 	wire_copy(msg, err.text, sizeof err.text);
+	text_clean(err.text);
 	if (err.code > 0)
 		err.code = -GC_EPROTO;
-	if (backend->ops->ready)
-		backend->ops->ready(backend, client->domain, &err);
-	else
-		backend->said(client->domain, &err);
+	clone_reported(client->domain, &err, err.code ? "" : err.text);
 }
 
+/* A parent reports about its own children. */
 static void on_exited(struct client *client, struct wire_msg *msg)
 {
 	struct domain *domain =
 		domain_of_pid(client->engine, (int)wire_int(msg));
 	int status = (int)wire_int(msg);
 
-	if (domain && domain->client != client)
-		domain_reaped(domain, status);
+	if (domain && client->domain && domain->parent == client->domain)
+		domain_reaped(domain, status & 0xffff);
 }
 
-/* A metric, for one who is interested; not for one who does not listen, and
- * would be cut off for that at last. */
-static void tell_metric(struct client *to, int vmid, struct wire_str name,
+/* Drops the metric where the receiver does not read: it would be cut off for that
+ * at last. */
+static void send_metric(struct client *to, int vmid, struct wire_str name,
 			int64_t value)
 {
 	struct wire_buf *out = channel_out(&to->channel);
@@ -231,7 +271,7 @@ static void tell_metric(struct client *to, int vmid, struct wire_str name,
 	channel_send(&to->channel);
 }
 
-/* A number that a domain tells about itself. */
+/* A number that a domain reports about itself. */
 static void on_metric(struct client *client, struct wire_msg *msg)
 {
 	struct engine *engine = client->engine;
@@ -240,10 +280,10 @@ static void on_metric(struct client *client, struct wire_msg *msg)
 	struct client *to;
 
 	if (engine->owner)
-		tell_metric(engine->owner, client->vmid, name, value);
-	for (to = engine->clients; to; to = to->next)
+		send_metric(engine->owner, client->vmid, name, value);
+	LIST_FOREACH(to, &engine->clients, link)
 		if (to->watches && request_may_touch(to, client->domain))
-			tell_metric(to, client->vmid, name, value);
+			send_metric(to, client->vmid, name, value);
 }
 
 /* ---- which message is which -------------------------------------------- */

@@ -22,9 +22,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "base/clock.h"
+#include "engine/core/host.h"
 #include "engine/schedule/capacity.h"
 #include "engine/schedule/machine.h"
 
@@ -53,7 +53,6 @@ struct local {
 	int retry_ms; /* the last delay after an error */
 	int rechecks; /* to be done, as something has changed */
 	int watching; /* `changed` is called for news */
-	char host[64];
 };
 
 static void on_again(struct loop_timer *timer);
@@ -166,7 +165,7 @@ static void grant(struct local *l, struct schedule_request *r)
 		return;
 	}
 	for (i = 0; i < r->vms; i++) {
-		memcpy(placements[i].host, l->host, sizeof l->host);
+		strcpy(placements[i].host, HOST_LOCAL);
 		placements[i].cpus = r->mincpuspervm;
 		placements[i].memory = r->memory;
 	}
@@ -345,7 +344,6 @@ static int open_local(struct scheduler *s, const struct state *state,
 		      const char *engine, struct err *err)
 {
 	struct local *l = calloc(1, sizeof *l);
-	struct utsname machine;
 	int code;
 
 	if (!l)
@@ -358,8 +356,6 @@ static int open_local(struct scheduler *s, const struct state *state,
 		return code;
 	}
 	l->s = s;
-	uname(&machine);
-	snprintf(l->host, sizeof l->host, "%.63s", machine.nodename);
 	s->data = l;
 	return 0;
 }
@@ -428,9 +424,12 @@ static void cancel(struct scheduler *s, struct schedule_request *r)
 	soon(s->data);
 }
 
-static void release(struct scheduler *s, struct schedule_request *r, int vms)
+/* All placements of a request are alike here. */
+static void release(struct scheduler *s, struct schedule_request *r,
+		    int placement)
 {
-	give_back(s->data, r, vms);
+	assert(placement >= 0);
+	give_back(s->data, r, 1);
 }
 
 static void capacity(struct scheduler *s, int *total, int *free)

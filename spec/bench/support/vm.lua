@@ -268,7 +268,7 @@ end
 ---Calls fn(accel) for "tcg", and for "kvm" where a guest runs under it.
 function vm.each_accelerator(t, report, fn)
 	if not probe(t) then
-		report:note "KVM is of no use here (the engine has tried): emulation only"
+		report:note "KVM is unavailable here (the engine has tried): emulation only"
 	end
 	fn "tcg"
 	if probe(t) then fn "kvm" end

@@ -1,5 +1,5 @@
-/* listeners - see listeners.h */
-#include "engine/host/listeners.h"
+/* listener - see listener.h */
+#include "engine/core/listener.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -12,9 +12,9 @@ int listeners_read(struct wire_msg *msg, struct listener *listeners,
 	while (wire_more(msg)) {
 		struct listener *is = &listeners[n];
 
-		if (n == ADDRESS_MAX_LISTENERS)
+		if (n == MAX_LISTENERS)
 			return err_say(err, -E2BIG, "more than %d listeners",
-				       ADDRESS_MAX_LISTENERS);
+				       MAX_LISTENERS);
 		is->family = (int)wire_int(msg);
 		is->type = (int)wire_int(msg);
 		is->port = (int)wire_int(msg);
