@@ -23,8 +23,8 @@ sources = $(foreach folder,$(1),$(wildcard csrc/$(folder)/*.c))
 # One list for each program or library; the linker drops what it does not use.
 LIB_SRC = $(call sources,base wire repair guest)
 CORE_SRC = $(call sources,base wire repair guest http proxy lua)
-ENGINE_SRC = $(call sources,base wire engine engine/*)
-AGENT_SRC = $(call sources,base wire agent)
+ENGINE_SRC = $(call sources,base wire netlink engine engine/*)
+AGENT_SRC = $(call sources,base wire netlink agent)
 PRELOAD_QEMU_SRC = $(call sources,preload/qemu)
 
 LIB = $(BUILD)/lib/libgridcentric.so
@@ -53,6 +53,8 @@ UV_CFLAGS := $(call pkg,--cflags libuv)
 SODIUM_LIBS := $(call pkg,--libs libsodium)
 SQLITE_LIBS := $(call pkg,--libs sqlite3)
 JANSSON_LIBS := $(call pkg,--libs jansson)
+MNL_LIBS := $(call pkg,--libs libmnl)
+ENGINE_LIBS = $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) $(MNL_LIBS)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -69,12 +71,12 @@ $(CORE): $(call objects,$(CORE_SRC))
 
 $(ENGINE): $(call objects,$(ENGINE_SRC))
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
+	$(LINK) -o $@ $^ $(ENGINE_LIBS)
 
 # bound at its start: looking up a function costs a clone that is emulated
 $(AGENT): $(call objects,$(AGENT_SRC))
 	@mkdir -p $(@D)
-	$(LINK) -Wl,-z,now -o $@ $^
+	$(LINK) -Wl,-z,now -o $@ $^ $(MNL_LIBS)
 
 # in a process that is not ours, so never with a sanitizer
 $(PRELOAD): $(PRELOAD_QEMU_SRC) | tools
@@ -85,7 +87,7 @@ $(PRELOAD): $(PRELOAD_QEMU_SRC) | tools
 $(BUILD)/spec/gridcentric/engine_%.so: $(BUILD)/obj/spec/c/engine_%.o \
 		$(call objects,$(filter-out csrc/engine/main.c,$(ENGINE_SRC)))
 	@mkdir -p $(@D)
-	$(LINK) -shared -o $@ $^ $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
+	$(LINK) -shared -o $@ $^ $(ENGINE_LIBS)
 
 $(BUILD)/spec/gridcentric/%.so: $(BUILD)/obj/spec/c/%.o \
 		$(call objects,$(filter-out csrc/lua/%,$(CORE_SRC)))
@@ -134,7 +136,8 @@ $(GCSCALE): Makefile | tools
 # Debian packages: what building and running need, what virtual machines do, and
 # what only tests do.
 DEPS = gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-luv lua-lpeg \
-	lua-argparse lua-dkjson libuv1-dev libsqlite3-dev libsodium-dev libjansson-dev
+	lua-argparse lua-dkjson libuv1-dev libsqlite3-dev libsodium-dev libjansson-dev \
+	libmnl-dev
 # what virtual machines, and building their images, need besides
 DEPS_VM = qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs fdisk mtools \
 	syslinux syslinux-common
@@ -305,14 +308,15 @@ $(BENCH_MODULES): $(BUILD)/bench/lib/bench/%.so: $(BUILD)/obj/spec/bench/lua_%.o
 
 C_FILES = $(shell find csrc examples spec -name '*.[ch]')
 
-# cppcheck reads no system headers, but it has to know the macros of this one.
-QUEUE_H = $(shell $(CC) -E -include sys/queue.h -xc /dev/null | \
-	sed -n 's,.*"\(/.*/sys/queue.h\)".*,\1,p' | head -n1)
+# cppcheck reads no system headers, but it has to know the macros of these.
+MACROS = sys/queue.h libmnl/libmnl.h
+path_of = $(shell $(CC) -E -include $(1) -xc /dev/null | \
+	sed -n 's,.*"\(/.*/$(1)\)".*,\1,p' | head -n1)
 
 lint:
 	@luacheck -q lua spec examples rockspec .ci
 	@cppcheck -q --std=c11 -Icsrc --enable=warning,portability \
-		--include=$(QUEUE_H) --suppress=missingIncludeSystem --inline-suppr --error-exitcode=1 csrc
+		$(foreach header,$(MACROS),--include=$(call path_of,$(header))) --suppress=missingIncludeSystem --inline-suppr --error-exitcode=1 csrc
 	@clang-format --dry-run -Werror $(C_FILES)
 
 format:

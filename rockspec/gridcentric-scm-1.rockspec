@@ -24,6 +24,7 @@ dependencies = { "lua ~> 5.4" }
 
 external_dependencies = {
 	JANSSON = { header = "jansson.h" },
+	LIBMNL = { header = "libmnl/libmnl.h" },
 	LIBUV = { header = "uv.h" },
 	SODIUM = { header = "sodium.h" },
 	SQLITE3 = { header = "sqlite3.h" },

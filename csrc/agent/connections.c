@@ -12,13 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#define ANSWER_SIZE 32768 /* bytes; the kernel's largest part of a dump */
-#define WAIT_S	    5	  /* for the kernel, which may load a module */
-
-/* All but listeners, and what is no connection any more: a busy server has
- * thousands in TIME_WAIT, which nobody waits for. */
+/* Neither listeners nor what is no connection any more: a busy server has
+ * thousands in TIME_WAIT, which no program waits for. */
 #define STATES                                                              \
 	(1u << TCP_ESTABLISHED | 1u << TCP_SYN_SENT | 1u << TCP_SYN_RECV |  \
 	 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT | \
@@ -29,18 +25,6 @@ struct list {
 	struct inet_diag_req_v2 *items;
 	size_t n, cap;
 };
-
-static int send_request(int sock, void *request, size_t len)
-{
-	struct nlmsghdr *head = request;
-	ssize_t n;
-
-	head->nlmsg_len = (uint32_t)len;
-	do
-		n = send(sock, request, len, 0);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
-}
 
 static int is_loopback(const struct inet_diag_msg *msg)
 {
@@ -77,86 +61,42 @@ static int add(struct list *list, const struct inet_diag_msg *msg)
 	return 0;
 }
 
-/* The code of an error or acknowledgement. */
-static int code_of(const struct nlmsghdr *head)
+static int on_connection(const struct nlmsghdr *head, void *arg)
 {
-	const struct nlmsgerr *error = NLMSG_DATA(head);
-
-	return head->nlmsg_len < NLMSG_LENGTH(sizeof *error) ? -EPROTO
-							     : error->error;
-}
-
-/* One datagram of a dump. Returns 1 when it was the last, 0, or an error. */
-static int read_part(struct list *list, const void *data, size_t len)
-{
-	const struct nlmsghdr *head = data;
+	const struct inet_diag_msg *msg = mnl_nlmsg_get_payload(head);
 	int code = 0;
 
-	for (; NLMSG_OK(head, len) && !code; head = NLMSG_NEXT(head, len)) {
-		if (head->nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (head->nlmsg_type == NLMSG_ERROR) {
-			code = code_of(head);
-			return code ? code : 1;
-		}
-		if (head->nlmsg_len >=
-		    NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-			code = add(list, NLMSG_DATA(head));
-	}
-	return code;
+	if (mnl_nlmsg_get_payload_len(head) >= sizeof *msg)
+		code = add(arg, msg);
+	errno = -code;
+	return code ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
-/* Lists the connections, by the request that knows no families: the kernel
- * goes through its table once for all of them. */
-static int dump(int sock, struct list *list)
+/* Lists the connections of both families at once, by the old request, which
+ * knows no families: the kernel goes through its table once. */
+static int list_connections(struct netlink *diag, struct list *list)
 {
-	struct {
-		struct nlmsghdr head;
-		struct inet_diag_req body;
-	} request = {
-		.head = { .nlmsg_type = TCPDIAG_GETSOCK,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.body = { .idiag_family = AF_INET, .idiag_states = STATES },
-	};
-	_Alignas(struct nlmsghdr) static char answer[ANSWER_SIZE];
-	int code = send_request(sock, &request, sizeof request);
-	ssize_t n;
+	struct netlink_request request;
+	struct nlmsghdr *head = netlink_begin(&request, TCPDIAG_GETSOCK, 0);
+	struct inet_diag_req *body =
+		mnl_nlmsg_put_extra_header(head, sizeof *body);
 
-	while (!code) {
-		n = recv(sock, answer, sizeof answer, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		code = n < 0 ? -errno : read_part(list, answer, (size_t)n);
-	}
-	return code < 0 ? code : 0;
+	body->idiag_family = AF_INET;
+	body->idiag_states = STATES;
+	return netlink_dump(diag, head, on_connection, list);
 }
 
-static int destroy(int sock, const struct inet_diag_req_v2 *connection)
+static int destroy(struct netlink *diag,
+		   const struct inet_diag_req_v2 *connection)
 {
-	struct {
-		struct nlmsghdr head;
-		struct inet_diag_req_v2 body;
-	} request = {
-		.head = { .nlmsg_type = SOCK_DESTROY,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
-		.body = *connection,
-	};
-	union {
-		struct nlmsghdr head;
-		char space[1024];
-	} answer;
-	int code = send_request(sock, &request, sizeof request);
-	ssize_t n;
+	struct netlink_request request;
+	struct nlmsghdr *head = netlink_begin(&request, SOCK_DESTROY, 0);
+	int code;
 
-	if (code)
-		return code;
-	do
-		n = recv(sock, &answer, sizeof answer, 0);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	code = (size_t)n < sizeof answer.head ? -EPROTO : code_of(&answer.head);
-	return code == -ENOENT ? 0 : code; /* gone by itself */
+	memcpy(mnl_nlmsg_put_extra_header(head, sizeof *connection), connection,
+	       sizeof *connection);
+	code = netlink_run(diag, head);
+	return code == -ENOENT ? 0 : code; /* it has ended by itself */
 }
 
 static int explain_dump(struct err *err, int code)
@@ -177,28 +117,25 @@ static int explain_destroy(struct err *err, int code)
 	return err_set(err, code, "connections");
 }
 
-int connections_open(struct err *err)
+int connections_open(struct netlink *diag, struct err *err)
 {
-	struct timeval limit = { .tv_sec = WAIT_S };
 	struct list list = { 0 };
-	int code, sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
-				NETLINK_SOCK_DIAG);
+	int code = netlink_open(diag, NETLINK_SOCK_DIAG);
 
-	if (sock < 0)
-		return err_set(err, -errno, "connections");
-	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	code = dump(sock, &list);
+	if (code)
+		return err_set(err, code, "connections");
+	code = list_connections(diag, &list);
 	free(list.items);
 	if (!code)
-		return sock;
-	close(sock);
+		return 0;
+	netlink_close(diag);
 	return explain_dump(err, code);
 }
 
-int connections_destroy(int sock, struct err *err)
+int connections_destroy(struct netlink *diag, struct err *err)
 {
 	struct list list = { 0 };
-	int code = dump(sock, &list);
+	int code = list_connections(diag, &list);
 	size_t i;
 
 	if (code) {
@@ -206,12 +143,12 @@ int connections_destroy(int sock, struct err *err)
 		return explain_dump(err, code);
 	}
 	for (i = 0; i < list.n && !code; i++)
-		code = destroy(sock, &list.items[i]);
+		code = destroy(diag, &list.items[i]);
 	free(list.items);
 	return code ? explain_destroy(err, code) : (int)list.n;
 }
 
-/* ---- who listens ------------------------------------------------------- */
+/* ---- listeners --------------------------------------------------------- */
 
 /* Whether an address of the kernel's tables is a loopback address. It is in
  * hexadecimal, in words of the host's byte order. */

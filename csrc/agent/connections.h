@@ -11,14 +11,15 @@
 #define GC_AGENT_CONNECTIONS_H
 
 #include "base/err.h"
+#include "netlink/netlink.h"
 
-/* The kernel's answers come here: a descriptor, or a negative code. Has it load
- * what it takes, while there is time. */
-int connections_open(struct err *err);
+/* Opens a socket for requests; diag: zeroed. The kernel loads its modules now,
+ * while there is time. Returns 0 or a negative code. */
+int connections_open(struct netlink *diag, struct err *err);
 
-/* Destroys them, IPv4 and IPv6. Returns how many, or a negative code: the
- * descriptor is of no use then. */
-int connections_destroy(int sock, struct err *err);
+/* Destroys the connections, IPv4 and IPv6. Returns their number, or a negative
+ * code: some may be left then. */
+int connections_destroy(struct netlink *diag, struct err *err);
 
 enum listening {
 	LISTENING_NOWHERE,

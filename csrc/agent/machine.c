@@ -12,9 +12,9 @@ int machine_open(struct machine *machine, struct err *err)
 	int code = network_open(&machine->network, err);
 
 	machine->id.fd = machine->hosts.fd = -1;
-	machine->connections = connections_open(&more[0]);
+	connections_open(&machine->connections, &more[0]);
 	machine->entropy = entropy_open(&more[1]);
-	if (!code && machine->connections < 0)
+	if (!code && !machine->connections.socket)
 		*err = more[0];
 	else if (!code && machine->entropy < 0)
 		*err = more[1];
@@ -51,16 +51,15 @@ int machine_look(struct machine *machine, struct err *err)
 	return network_look(&machine->network, err);
 }
 
-/* Where they could not be told at the start, that may have passed. */
 static int destroy_connections(struct machine *machine, struct err *err)
 {
-	int code;
+	int code = 0;
 
-	if (machine->connections < 0)
-		machine->connections = connections_open(err);
-	if (machine->connections < 0)
-		return machine->connections;
-	code = connections_destroy(machine->connections, err);
+	/* what was missing at the start may be there by now */
+	if (!machine->connections.socket)
+		code = connections_open(&machine->connections, err);
+	if (!code)
+		code = connections_destroy(&machine->connections, err);
 	return code < 0 ? code : 0;
 }
 

@@ -25,7 +25,8 @@ struct machine {
 	struct network network;
 	struct machine_id id;
 	struct hosts hosts;
-	int entropy, connections; /* descriptors; negative: not open */
+	struct netlink connections; /* requests about them */
+	int entropy;		    /* descriptor; negative: not open */
 };
 
 /* Opens what it can; what is missing is an error when a clone is made. All of

@@ -1,10 +1,11 @@
-/* network - see network.h; by ioctl, which is all that IPv4 needs here */
+/* network - see network.h; lists come by netlink, settings are made by ioctl,
+ * which is all that IPv4 needs here */
 #include "agent/network.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -17,7 +18,8 @@
 #include <unistd.h>
 
 #define MAX_INTERFACES 64
-#define MAX_ADDRESSES  16384 /* bytes of the kernel's list */
+#define MAX_ADDRESSES  512 /* of IPv6 */
+#define MAX_TRIES      10  /* while the kernel's lists change */
 
 _Static_assert(sizeof((struct network_device *)0)->name == IFNAMSIZ,
 	       "the name of an interface");
@@ -35,7 +37,7 @@ struct settings {
 	struct in_addr address, mask, gateway;
 };
 
-/* ---- which ------------------------------------------------------------- */
+/* ---- interfaces --------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -57,84 +59,127 @@ static struct ifreq about(const char *name)
 	return request;
 }
 
-/* Fills in what it is, unless it is no Ethernet interface. */
-static int look_at(int sock, const struct if_nameindex *entry,
-		   struct interface *found)
+/* What a dump of the kernel's interfaces is collected in. */
+struct interfaces {
+	int n;
+	struct interface items[MAX_INTERFACES];
+};
+
+/* Adds an Ethernet interface; those beyond the room are ignored. */
+static int on_link(const struct nlmsghdr *head, void *arg)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(head);
+	struct interfaces *found = arg;
+	struct interface *one = &found->items[found->n];
+	const struct nlattr *attr;
+
+	if (mnl_nlmsg_get_payload_len(head) < sizeof *info ||
+	    info->ifi_type != ARPHRD_ETHER || found->n == MAX_INTERFACES)
+		return MNL_CB_OK;
+	memset(one, 0, sizeof *one);
+	one->index = (unsigned)info->ifi_index;
+	mnl_attr_for_each(attr, head, sizeof *info)
+		if (mnl_attr_get_type(attr) == IFLA_IFNAME)
+			memcpy(one->name, mnl_attr_get_str(attr),
+			       strnlen(mnl_attr_get_str(attr), IFNAMSIZ - 1));
+	if (one->name[0])
+		found->n++;
+	return MNL_CB_OK;
+}
+
+/* Fills in where the interface stands, if it stands on a bus. */
+static void find_bus(int sock, struct interface *one)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq request = about(entry->if_name);
+	struct ifreq request = about(one->name);
 
-	if (ioctl(sock, SIOCGIFHWADDR, &request) < 0 ||
-	    request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-		return 0;
-	memset(found, 0, sizeof *found);
-	memcpy(found->name, entry->if_name,
-	       strnlen(entry->if_name, IFNAMSIZ - 1));
-	found->index = entry->if_index;
-	request = about(entry->if_name);
 	request.ifr_data = (char *)&info;
 	if (ioctl(sock, SIOCETHTOOL, &request) == 0)
-		memcpy(found->bus, info.bus_info, sizeof found->bus - 1);
-	return 1;
+		memcpy(one->bus, info.bus_info, sizeof one->bus - 1);
 }
 
-/* Fills found, in order. Returns how many, or a negated errno. */
-static int list_interfaces(int sock, struct interface *found)
+/* Dumps into *list, which has size bytes and is zeroed first: once more each
+ * time that the kernel's list has changed meanwhile, up to a limit. */
+static int dump(struct netlink *route, int type, int family, mnl_cb_t each,
+		void *list, size_t size)
 {
-	struct if_nameindex *all = if_nameindex(), *entry;
-	int n = 0;
+	struct netlink_request request;
+	struct nlmsghdr *head;
+	struct rtgenmsg *body;
+	int tries, code = -EINTR;
 
-	if (!all)
-		return -errno;
-	for (entry = all; entry->if_index && n < MAX_INTERFACES; entry++)
-		n += look_at(sock, entry, &found[n]);
-	if_freenameindex(all);
-	qsort(found, (size_t)n, sizeof *found, compare);
-	return n;
-}
-
-/* Reads the kernel's list of IPv6 addresses; where that is too long, or cannot
- * be read to its end, *all is 0. */
-static void read_addresses(char *text, size_t size, int *all)
-{
-	int fd = open("/proc/self/net/if_inet6", O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 0;
-
-	while (fd >= 0 && len < size - 1 &&
-	       (n = read(fd, text + len, size - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = '\0';
-	*all = n == 0 && len < size - 1; /* or there is no IPv6 here */
-	if (fd >= 0)
-		close(fd);
-}
-
-/* Whether an interface has an IPv6 address: at least one made of its MAC. Each
- * line of the list ends with a blank and the name. */
-static int has_ipv6(const char *addresses, const char *name)
-{
-	char end[IFNAMSIZ + 2] = " ";
-
-	strcat(strcat(end, name), "\n");
-	return strstr(addresses, end) != NULL;
+	for (tries = 0; tries < MAX_TRIES && code == -EINTR; tries++) {
+		memset(list, 0, size);
+		head = netlink_begin(&request, type, 0);
+		body = mnl_nlmsg_put_extra_header(head, sizeof *body);
+		body->rtgen_family = (unsigned char)family;
+		code = netlink_dump(route, head, each, list);
+	}
+	return code;
 }
 
 /* Lists the cards' interfaces. */
 static int find_devices(struct network *network)
 {
-	struct interface found[MAX_INTERFACES];
-	int i, n = list_interfaces(network->sock, found);
+	struct interfaces found;
+	int i, code;
 
+	code = dump(&network->route, RTM_GETLINK, AF_UNSPEC, on_link, &found,
+		    sizeof found);
+	if (code)
+		return code;
+	for (i = 0; i < found.n; i++)
+		find_bus(network->sock, &found.items[i]);
+	qsort(found.items, (size_t)found.n, sizeof found.items[0], compare);
 	network->ndevices = 0;
-	for (i = 0; i < n && i < NETWORK_MAX_CARDS; i++) {
+	for (i = 0; i < found.n && i < NETWORK_MAX_CARDS; i++) {
 		struct network_device *device = &network->devices[i];
 
-		memcpy(device->name, found[i].name, sizeof device->name);
-		device->index = (int)found[i].index;
+		memcpy(device->name, found.items[i].name, sizeof device->name);
+		device->index = (int)found.items[i].index;
 		network->ndevices++;
 	}
-	return n < 0 ? n : 0;
+	return 0;
+}
+
+/* The indices of the interfaces with IPv6 addresses: an interface has at least
+ * one, made of its MAC, unless IPv6 is off. */
+struct ipv6_list {
+	int n;
+	int index[MAX_ADDRESSES];
+};
+
+static int on_address(const struct nlmsghdr *head, void *arg)
+{
+	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(head);
+	struct ipv6_list *list = arg;
+
+	if (mnl_nlmsg_get_payload_len(head) < sizeof *address ||
+	    address->ifa_family != AF_INET6)
+		return MNL_CB_OK;
+	if (list->n == MAX_ADDRESSES) {
+		errno = E2BIG;
+		return MNL_CB_ERROR;
+	}
+	list->index[list->n++] = (int)address->ifa_index;
+	return MNL_CB_OK;
+}
+
+/* Notes which cards have IPv6 addresses: all, where that cannot be told. */
+static void find_addresses(struct network *network)
+{
+	struct ipv6_list list;
+	int i, k, failed;
+
+	failed = dump(&network->route, RTM_GETADDR, AF_INET6, on_address, &list,
+		      sizeof list);
+	for (i = 0; i < network->ndevices; i++) {
+		struct network_device *device = &network->devices[i];
+
+		device->has_ipv6 = failed != 0;
+		for (k = 0; k < list.n && !device->has_ipv6; k++)
+			device->has_ipv6 = list.index[k] == device->index;
+	}
 }
 
 /* Whether they are still there, whatever they are called by now. */
@@ -154,23 +199,15 @@ static int has_devices(struct network *network)
 
 int network_look(struct network *network, struct err *err)
 {
-	char addresses[MAX_ADDRESSES];
-	int i, all, code = 0;
+	int code = has_devices(network) ? 0 : find_devices(network);
 
-	if (!has_devices(network))
-		code = find_devices(network);
 	if (code)
 		return err_set(err, code, "network");
-	read_addresses(addresses, sizeof addresses, &all);
-	for (i = 0; i < network->ndevices; i++) {
-		struct network_device *device = &network->devices[i];
-
-		device->has_ipv6 = !all || has_ipv6(addresses, device->name);
-	}
+	find_addresses(network);
 	return 0;
 }
 
-/* ---- what -------------------------------------------------------------- */
+/* ---- settings ----------------------------------------------------------- */
 
 /* Two digits. Returns -1 where they are none. */
 static int parse_byte(const char *text)
@@ -232,7 +269,7 @@ static int parse(const struct network_card *card, struct settings *to)
 	return code;
 }
 
-/* ---- doing it ---------------------------------------------------------- */
+/* ---- applying them ------------------------------------------------------ */
 
 static int set_up(int sock, const char *name, int up)
 {
@@ -371,6 +408,11 @@ int network_apply(struct network *network, const struct network_card *cards,
 
 int network_open(struct network *network, struct err *err)
 {
+	int code;
+
 	network->sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return network->sock < 0 ? err_set(err, -errno, "network") : 0;
+	if (network->sock < 0)
+		return err_set(err, -errno, "network");
+	code = netlink_open(&network->route, NETLINK_ROUTE);
+	return code ? err_set(err, code, "network") : 0;
 }

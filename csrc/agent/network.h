@@ -10,6 +10,7 @@
 #define GC_AGENT_NETWORK_H
 
 #include "base/err.h"
+#include "netlink/netlink.h"
 
 #define NETWORK_MAX_CARDS 8
 
@@ -29,7 +30,8 @@ struct network_device {
 
 /* Zeroed to start with, but for network_open(). */
 struct network {
-	int sock; /* for requests */
+	int sock;	      /* for settings */
+	struct netlink route; /* for lists */
 	int ndevices;
 	struct network_device devices[NETWORK_MAX_CARDS];
 	int n; /* cards that were set up, and how */

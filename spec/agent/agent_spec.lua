@@ -2,6 +2,7 @@
 -- whose, what it refuses. Its port: agent_port_spec.lua; clones: agent_clone_spec.lua.
 
 local agent = require "spec.support.agent"
+local faults = require "spec.support.faults"
 local uv = require "luv"
 local wire = require "gridcentric.spec_wire"
 
@@ -30,6 +31,25 @@ describe("the agent", function()
 			assert.equal("seven", engine:inside "hostname")
 			engine.process:stop()
 			assert.is_nil(uv.fs_stat(engine.socket))
+		end)
+	end)
+
+	it("does not take a part of the kernel's lists for the whole", function()
+		agent.run(function(t)
+			local engine = agent.start(t, { env = faults.env("netlink", "done") })
+			engine:expect "HELLO"
+			engine.process:errline "connections: No buffer space available"
+			engine:identity{ host = "eight" }
+			assert.same({ 0, -105, "network: No buffer space available" }, engine:expect "READY")
+		end)
+	end)
+
+	it("lists its network once more where that changes meanwhile", function()
+		agent.run(function(t)
+			local engine = agent.start(t, { env = faults.env("netlink", "changed:3") })
+			engine:expect "HELLO"
+			engine:identity{ host = "eight" }
+			assert.same({ 0, 0, "" }, engine:expect "READY")
 		end)
 	end)
 

@@ -124,7 +124,7 @@ static int abandon(lua_State *L)
 	struct bridge *bridge = &get(L)->bridge;
 
 	if (bridge->index)
-		close(bridge->netlink);
+		netlink_close(&bridge->netlink);
 	bridge->index = 0;
 	return 0;
 }
@@ -139,12 +139,13 @@ static int foreign(lua_State *L)
 {
 	static const unsigned char mac[6] = { 0x02, 0, 0, 0, 0, 1 };
 	const char *name = luaL_checkstring(L, 1);
-	int netlink = link_open(), code;
+	struct netlink netlink = { NULL };
+	int code = link_open(&netlink);
 
-	if (netlink < 0)
-		return luaL_error(L, "%s", err_text(netlink));
-	code = link_add_bridge(netlink, name, mac);
-	close(netlink);
+	if (code)
+		return luaL_error(L, "%s", err_text(code));
+	code = link_add_bridge(&netlink, name, mac);
+	netlink_close(&netlink);
 	if (code)
 		return luaL_error(L, "%s", err_text(code));
 	return 0;
@@ -160,13 +161,14 @@ static void push_device(const struct link *link, void *arg)
 
 static int devices(lua_State *L)
 {
-	int netlink = link_open(), code;
+	struct netlink netlink = { NULL };
+	int code = link_open(&netlink);
 
-	if (netlink < 0)
-		return luaL_error(L, "%s", err_text(netlink));
+	if (code)
+		return luaL_error(L, "%s", err_text(code));
 	lua_newtable(L);
-	code = link_list(netlink, push_device, L);
-	close(netlink);
+	code = link_list(&netlink, push_device, L);
+	netlink_close(&netlink);
 	if (code)
 		return luaL_error(L, "%s", err_text(code));
 	return 1;

@@ -1,12 +1,11 @@
 /*
  * link - network devices and their addresses, by rtnetlink
  *
- * What the engine needs of it: bridges, the devices on them, a list of all.
- * The kernel carries out a request before it takes the next one, and its
- * answer is there at once: nothing here waits.
+ * Only what the engine needs: bridges, the devices on them, the
+ * list of all devices. Nothing here waits (netlink.h).
  *
- * Every function returns 0 or a negated errno, if it does not say otherwise;
- * -EPERM where CAP_NET_ADMIN is missing.
+ * Functions return 0 or a negated errno: -EPERM where CAP_NET_ADMIN is missing,
+ * -ENODEV where the device is gone.
  */
 #ifndef GC_ENGINE_NET_LINK_H
 #define GC_ENGINE_NET_LINK_H
@@ -14,32 +13,38 @@
 #include <net/if.h>
 #include <stdint.h>
 
+#include "netlink/netlink.h"
+
 /* A device, as the kernel lists it. */
 struct link {
 	int index;
 	char name[IFNAMSIZ];
-	char kind[16]; /* "bridge", "tun" (taps, too), "": hardware */
+	char kind[16]; /* "bridge", "tun" (also for taps), "": hardware */
 	unsigned char mac[6];
 };
 
-/* Returns a netlink descriptor, the caller's, or a negated errno. */
-int link_open(void);
+/* Opens a socket for the functions below. */
+int link_open(struct netlink *netlink);
 
-/* Makes a bridge, which is down. -EEXIST where that name is taken. */
-int link_add_bridge(int netlink, const char *name, const unsigned char mac[6]);
+/* Makes a bridge, which is down. -EEXIST where the name is taken. */
+int link_add_bridge(struct netlink *netlink, const char *name,
+		    const unsigned char mac[6]);
 
-/* Sets the device up, on the bridge with the index master (0: on none). */
-int link_set_up(int netlink, int index, int master);
+/* Sets the device up; on the bridge with the index master, unless that is 0. */
+int link_set_up(struct netlink *netlink, int index, int master);
 
-/* Gives the device an IPv4 address (host order) with a prefix of len bits. */
-int link_add_address(int netlink, int index, uint32_t ip, int len);
+/* Gives the device an IPv4 address (host byte order) with a prefix of len
+ * bits. */
+int link_add_address(struct netlink *netlink, int index, uint32_t ip, int len);
 
-/* Removes the device, whoever made it. */
-int link_delete(int netlink, int index);
+/* Removes the device, whichever process made it. */
+int link_delete(struct netlink *netlink, int index);
 
-/* Calls each(link, arg) for all devices of this network namespace. -EINTR:
- * they changed meanwhile, so that some may be missing. */
-int link_list(int netlink, void (*each)(const struct link *, void *),
-	      void *arg);
+/*
+ * Calls each(link, arg) for all devices of this network namespace. On an error
+ * some may be missing; -EINTR: because devices came or went meanwhile.
+ */
+int link_list(struct netlink *netlink,
+	      void (*each)(const struct link *, void *), void *arg);
 
 #endif

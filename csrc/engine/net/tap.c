@@ -101,9 +101,11 @@ static void note_stale(const struct link *link, void *arg)
 		sweep->index[sweep->n++] = link->index;
 }
 
-/* Removes what dead engines left; of our own block that is all there is, taps
- * that a dying QEMU still holds among them. */
-static int sweep_stale(int netlink, int block)
+/* Removes what dead engines left; of our own block that is all there is, even
+ * taps that a dying QEMU still holds. Where devices come and go all the time,
+ * some may be missed: they stay for the next engine, or are in our way by their
+ * names, which is an error of its own. */
+static int sweep_stale(struct netlink *netlink, int block)
 {
 	struct sweep sweep = { .block = block };
 	int i, pass, code = 0;
@@ -162,15 +164,15 @@ static int index_of(const char *name)
 }
 
 /* Gives the new device its address and sets it up. */
-static int equip(const struct bridge *bridge)
+static int equip(struct bridge *bridge)
 {
 	int code;
 
 	disable_ipv6(bridge->name);
-	code = link_add_address(bridge->netlink, bridge->index,
+	code = link_add_address(&bridge->netlink, bridge->index,
 				ip_of(bridge->block, GATEWAY), BRIDGE_PREFIX);
 	if (!code)
-		code = link_set_up(bridge->netlink, bridge->index, 0);
+		code = link_set_up(&bridge->netlink, bridge->index, 0);
 	return code;
 }
 
@@ -180,11 +182,11 @@ static int make_bridge(struct bridge *bridge)
 	unsigned char mac[6];
 	int code;
 
-	code = sweep_stale(bridge->netlink, bridge->block);
+	code = sweep_stale(&bridge->netlink, bridge->block);
 	if (code)
 		return code;
 	fill_mac(mac, bridge->block, GATEWAY);
-	code = link_add_bridge(bridge->netlink, bridge->name, mac);
+	code = link_add_bridge(&bridge->netlink, bridge->name, mac);
 	if (code)
 		return code;
 	code = index_of(bridge->name);
@@ -193,7 +195,7 @@ static int make_bridge(struct bridge *bridge)
 	bridge->index = code;
 	code = equip(bridge);
 	if (code)
-		link_delete(bridge->netlink, bridge->index);
+		link_delete(&bridge->netlink, bridge->index);
 	return code;
 }
 
@@ -210,13 +212,13 @@ int bridge_open(struct bridge *bridge, int block, struct err *err)
 	code = check_tun(err);
 	if (code)
 		return code;
-	bridge->netlink = link_open();
-	if (bridge->netlink < 0)
-		return err_set(err, bridge->netlink, "%s", what);
+	code = link_open(&bridge->netlink);
+	if (code)
+		return err_set(err, code, "%s", what);
 	code = make_bridge(bridge);
 	if (!code)
 		return 0;
-	close(bridge->netlink);
+	netlink_close(&bridge->netlink);
 	bridge->index = 0;
 	return refuse(err, code, what);
 }
@@ -225,8 +227,8 @@ void bridge_close(struct bridge *bridge)
 {
 	if (!bridge->index)
 		return;
-	link_delete(bridge->netlink, bridge->index);
-	close(bridge->netlink);
+	link_delete(&bridge->netlink, bridge->index);
+	netlink_close(&bridge->netlink);
 	bridge->index = 0;
 }
 
@@ -279,7 +281,7 @@ int tap_plug(struct bridge *bridge, const struct tap *tap, struct err *err)
 	int code = index_of(tap->name);
 
 	if (code >= 0)
-		code = link_set_up(bridge->netlink, code, bridge->index);
+		code = link_set_up(&bridge->netlink, code, bridge->index);
 	return code < 0 ? err_set(err, code, "tap %s", tap->name) : 0;
 }
 

@@ -34,12 +34,13 @@
 #include <net/if.h>
 
 #include "base/err.h"
+#include "netlink/netlink.h"
 
 #define BRIDGE_PREFIX 20
 #define BRIDGE_HOSTS  4096 /* numbers, with the network's and broadcast's */
 
 struct bridge {
-	int netlink;	     /* descriptor */
+	struct netlink netlink;
 	int block;	     /* N */
 	int index;	     /* of the device, 0: the bridge is not open */
 	char name[IFNAMSIZ]; /* "gc64" */

@@ -3,6 +3,7 @@
 
 local uv = require "luv"
 local async = require "spec.support.async"
+local faults = require "spec.support.faults"
 local paths = require "spec.support.paths"
 
 local script = paths.scripts .. "/engine_tap.lua"
@@ -154,6 +155,22 @@ describe("a bridge of the engine", function()
 		assert.equal("gc64v0", (select(2, two:run "tap(64, 0)")))
 		uv.kill(pid, "sigkill")
 		assert.equal("gc64 gc64v0", two:run "devices()")
+	end))
+
+	it("is not made where the list of devices is not whole", in_namespace(function(t)
+		for _, fault in ipairs{ "done", "overrun" } do
+			local engine = start(t, "unshare", "-Urn", "env", faults.netlink(fault))
+			engine:run "claim()"
+			local text = "bridge gc64: No buffer space available"
+			assert.same({ "nil", text, "ENOBUFS" }, { engine:run "open(64)" })
+		end
+	end))
+
+	it("is made where devices come and go meanwhile", in_namespace(function(t)
+		local engine = start(t, "unshare", "-Urn", "env", faults.netlink "changed:2")
+		engine:run "claim()"
+		assert.equal("gc64", (engine:run "open(64)"))
+		assert.equal("gc64", (engine:run "devices()"))
 	end))
 
 	it("finds all that are left, however many", in_namespace(function(t)
