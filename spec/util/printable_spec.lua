@@ -25,4 +25,28 @@ describe("a printable line", function()
 			end
 		end
 	end)
+
+	it("is valid UTF-8", function()
+		assert.equal("a\u{FFFD}b\u{FFFD}\u{FFFD}", printable.line "a\255b\xE2\x82")
+		assert.equal("\u{FFFD}", printable.valid "\xED\xA0\x80":sub(1, 3))
+		for _ = 1, 1000 do
+			local bytes = {}
+			for i = 1, 20 do bytes[i] = math.random(0, 255) end
+			assert.is_truthy(utf8.len(printable.line(string.char(table.unpack(bytes)))))
+		end
+	end)
+
+	it("is cut between characters", function()
+		assert.equal("abc...", printable.line("abcdefgh", 6))
+		for max = 5, 12 do
+			local text = printable.cut(("€"):rep(10), max)
+			assert.is_true(#text <= max)
+			assert.is_truthy(utf8.len(text))
+		end
+		assert.is_true(#printable.line(("x"):rep(3000000)) <= 4096)
+	end)
+
+	it("can keep its line ends", function()
+		assert.equal("a\n\tb c", printable.lines "a\n\tb\27\rc")
+	end)
 end)

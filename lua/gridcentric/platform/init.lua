@@ -6,7 +6,8 @@
 local async = require "gridcentric.platform.async"
 local console = require "gridcentric.platform.console"
 local gc = require "gridcentric"
-local json = require "dkjson"
+local json = require "gridcentric.util.json"
+local printable = require "gridcentric.util.printable"
 local uv = require "luv"
 
 local platform = {}
@@ -136,6 +137,7 @@ end
 ---@param text string
 ---@param details table?
 function Platform:event(what, vmid, text, details)
+	text = printable.lines(text)
 	self._core:record(what, vmid or -1, text, details and json.encode(details) or "")
 end
 
