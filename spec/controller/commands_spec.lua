@@ -20,14 +20,14 @@ describe("commands:", function()
 		assert.matches("oops", table.remove(all.errors))
 	end)
 
-	describe("when the policy is loaded anew", function()
+	describe("when the policy is loaded again", function()
 		it("goes by it, and remembers what it planned", function()
 			start { plan = { down = { window = 60 } } }
 			local users = all:arrive(3)
 			clock.advance(0.01)
 			all.file = { scale = function() return 0 end, plan = { down = { window = 60 } }, route = "least",
 				clones = { max = 5 } }
-			assert.same({ "the policy file is loaded anew", true }, { all:order { command = "reload" } })
+			assert.same({ "the policy file was loaded again", true }, { all:order { command = "reload" } })
 			assert.equal(2, service:report().wanted)
 			assert.equal("down.window: 60 s", service:report().limit)
 			assert.equal(5, service.fleet.plan.options.max)

@@ -50,7 +50,7 @@ describe("gcscale's policy file", function()
 		end
 	end
 
-	it_runs("is loaded anew, and no connection notices", function(t)
+	it_runs("is loaded again, and no connection notices", function(t)
 		local s = gcscale.start(t, policy "clones = { min = 1 }, scale = function() return 1 end")
 		local finish = load(t, s)
 		for n = 2, 5 do
@@ -59,7 +59,7 @@ describe("gcscale's policy file", function()
 			if n % 2 == 0 then
 				local code, said = s:run "reload"
 				assert.equal(0, code, said)
-				assert.matches("the policy file is loaded anew", said)
+				assert.matches("the policy file was loaded again", said)
 			else
 				s.p:kill "sighup"
 			end

@@ -1,10 +1,8 @@
 -- What an operator may ask of a service that runs: the commands of gcscale that come through the
 -- control socket, {"command": "drain", "vmid": 3}.
 
-local change = require "gridcentric.config.change"
 local guard = require "gridcentric.util.guard"
-local json = require "dkjson"
-local policy = require "gridcentric.config.load"
+local json = require "gridcentric.util.json"
 local pool = require "gridcentric.controller.pool"
 
 local commands = {}
@@ -15,29 +13,7 @@ local COMMANDS = {}
 
 function COMMANDS.status(c) return true, json.encode(c:report()) end
 
--- The policy file as it is now, if the service can go by it.
-local function load_anew(c)
-	if not c.load then return nil, "there is no policy file: the program scales itself" end
-	local new, err = c.load()
-	if not new then return nil, err end
-	local ok, wrong = change.check(c.policy, new)
-	if not ok then return nil, wrong end
-	local desired, reason = policy.decide(new, c.clock.now(), c.sample(), {}, c.running.desired)
-	if not desired then return nil, reason end
-	return new
-end
-
--- If anything is wrong with the file, the old policy stays.
-function COMMANDS.reload(c)
-	local new, err = load_anew(c)
-	if not new then
-		c.event("reload", nil, "the policy stays as it is: " .. err)
-		return false, err
-	end
-	c.event("reload", nil, "the policy file is loaded anew")
-	c:use(new)
-	return true, "the policy file is loaded anew"
-end
+function COMMANDS.reload(c) return c:reload() end
 
 local function hold(c, how, text)
 	c.event("hold", nil, text)
@@ -99,9 +75,11 @@ local function own_metrics(c)
 	return names
 end
 
--- Rows of the recording behind the last one that was fetched; the first time it begins.
+-- Rows of the recording behind the last one that was fetched; the first time it begins. They are
+-- bounded already, and must not be cut.
 function COMMANDS.trace(c, args)
-	return true, json.encode(c.recorder:fetch(math.tointeger(args.after), own_metrics(c)))
+	local recorded = c.recorder:fetch(math.tointeger(args.after), own_metrics(c))
+	return true, json.encode(recorded, math.huge)
 end
 
 ---@param c gridcentric.Controller

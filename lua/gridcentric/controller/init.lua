@@ -20,6 +20,7 @@ local news = require "gridcentric.controller.event_dedup"
 local parts = require "gridcentric.controller.parts"
 local plan = require "gridcentric.plan"
 local recorder = require "gridcentric.controller.recorder"
+local reload = require "gridcentric.controller.reload"
 local report = require "gridcentric.controller.report"
 local running = require "gridcentric.controller.active_policy"
 local shadow = require "gridcentric.controller.shadow"
@@ -234,6 +235,13 @@ function Controller:use(new)
 	self.shadow = new_shadow(self)
 	self.metrics:follow(new)
 	self:react()
+end
+
+---Loads the policy file again; if it is wrong, nothing changes. Reported as an event.
+---@return boolean ok
+---@return string text what came of it, or what is wrong
+function Controller:reload()
+	return reload(self)
 end
 
 ---Overrules the policy until it is told otherwise.
