@@ -114,6 +114,10 @@ $(BUILD)/obj/%.o: %.c | tools
 define GCSCALE_SH
 #!/bin/sh
 # gcscale, with the modules that belong to it; they come before the user's own.
+# A closed stdin, stdout or stderr would be the number of some other file.
+true 3>&2 || exec 2>/dev/null
+{ true 3<&0; } 2>/dev/null || exec </dev/null
+{ true 3>&1; } 2>/dev/null || exec >/dev/null
 here=$$(dirname -- "$$(readlink -f -- "$$0")")
 lua=$$(cd -- "$$here/$(1)" && pwd) && lib=$$(cd -- "$$here/$(2)" && pwd) || exit
 LUA_PATH="$$lua/?.lua;$$lua/?/init.lua;$${LUA_PATH_5_4:-$${LUA_PATH:-;}}"

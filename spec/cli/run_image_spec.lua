@@ -171,7 +171,7 @@ describe("a policy of machines", function()
 			]], 'memory = "512M", cpus = 3')
 			p:errline "^512 3 0$"
 			p:errline "^ticket: 6 CPUs, from 1 machine of 3$"
-			p:line "chat.img runs on port 8001, to be cloned 2 to 16 times"
+			p:line "chat.img is running on port 8001, with 2 to 16 clones"
 			p:line "clone 1 ready in %d+ ms at 127.64.0.1:8001"
 			p:line "clone 2 ready"
 			assert.equal(0, (p:stop()))

@@ -1,8 +1,8 @@
--- What gcscale says while it runs: on a terminal lines to read; else lines to parse, each
+-- The log of a running service: on a terminal, lines to read; elsewhere, lines to parse, each
 --
 --	2026-11-23T05:41:14Z EVENT CLONE TEXT
 --
--- with "-" for no clone.
+-- with "-" for no clone. Times are local, as in all that gcscale prints; Z stands for UTC.
 
 local printable = require "gridcentric.util.printable"
 
@@ -17,6 +17,13 @@ local COLOURS = {
 	ejected = "yellow", denied = "yellow",
 	died = "red", stopped = "red", failed = "yellow", program = "yellow", policy = "yellow",
 }
+
+-- "2026-11-23T05:41:14+01:00"
+local function timestamp(time)
+	local hours, minutes = os.date("%z", time):match "^([+-]%d%d)(%d%d)$"
+	local zone = hours .. ":" .. minutes
+	return os.date("%Y-%m-%dT%H:%M:%S", time) .. (zone == "+00:00" and "Z" or zone)
+end
 
 ---@param terminal gridcentric.Terminal
 ---@param write? fun(line: string)
@@ -33,11 +40,11 @@ function journal.new(terminal, write, time)
 			write(terminal.paint("dim", os.date("%H:%M:%S", time())) .. "  "
 				.. terminal.paint(COLOURS[what], text))
 		else
-			write(("%s %s %s %s"):format(os.date("!%Y-%m-%dT%H:%M:%SZ", time()), what, vmid or "-", text))
+			write(("%s %s %s %s"):format(timestamp(time()), what, vmid or "-", text))
 		end
 	end
 
-	function self.error(text) io.stderr:write("gcscale: ", text, "\n") end
+	function self.error(text) io.stderr:write("gcscale: ", printable.lines(text), "\n") end
 
 	return self
 end

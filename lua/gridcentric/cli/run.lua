@@ -3,20 +3,23 @@
 local app = require "gridcentric.config.app"
 local async = require "gridcentric.platform.async"
 local boot_line = require "gridcentric.cli.boot_line"
-local commands = require "gridcentric.controller.commands"
 local dry_run = require "gridcentric.platform.dry_run"
 local exit = require "gridcentric.cli.exit"
 local guard = require "gridcentric.util.guard"
 local journal = require "gridcentric.cli.journal"
 local live = require "gridcentric.live"
 local platform = require "gridcentric.platform"
+local plural = require "gridcentric.util.plural"
 local policy = require "gridcentric.config.load"
+local terminal = require "gridcentric.cli.terminal"
+local units = require "gridcentric.util.units"
 local uv = require "luv"
 local watch = require "gridcentric.live.watch"
 
 local SIGNALS = { sigint = 2, sigterm = 15 }
+local SIGHUP = 1
 
--- Whether nobody listens there. (libuv tells of a port in use when it listens, not when it binds.)
+-- Whether nobody listens there. (libuv reports a port in use when it listens, not when it binds.)
 local function is_free(port)
 	local socket = uv.new_tcp()
 	local ok = socket:bind("127.0.0.1", port) and socket:listen(1, function() end)
@@ -25,8 +28,8 @@ local function is_free(port)
 	return found
 end
 
--- One that is free now, for the program. Below those that the kernel gives away by itself: nobody
--- else is likely to get it until the program listens there.
+-- A free port for the program, below those that the kernel hands out by itself: nobody else is
+-- likely to get it before the program listens there.
 local function free_port()
 	local file = io.open "/proc/sys/net/ipv4/ip_local_port_range"
 	local low = file and file:read "n" or 32768
@@ -38,38 +41,22 @@ local function free_port()
 	return assert(is_free(0))
 end
 
+-- "1 to 4 clones"
+local function clone_range(clones)
+	if clones.min == clones.max then return plural.count(clones.min, "clone") end
+	return ("%d to %s"):format(clones.min, plural.count(clones.max, "clone"))
+end
+
 local function greet(p, controller, log)
 	local r = controller:report()
-	log.event("start", nil, ("%s runs on port %d, to be cloned %d to %d times"):format(
-		app.name(p), r.program.port, p.clones.min, p.clones.max))
+	log.event("start", nil, ("%s is running on port %d, with %s"):format(
+		app.name(p), r.program.port, clone_range(p.clones)))
 	if p.is_dry_run then
-		log.event("start", nil, ("dry run: it stays at %d; what the policy would do is told only"):format(
-			p.clones.max))
+		log.event("start", nil, ("dry run: the number of clones stays at %d; what the policy would do "
+			.. "is only reported"):format(p.clones.max))
 	end
 	log.event("start", nil, ("%s listens on %s%s"):format(
 		p.name, p.mode == "http" and "http://" or "", r.listen))
-end
-
--- The first signal ends the service in order, a second one at once.
-local function watch_signals(controller, p, log, finish)
-	local seen = false
-	for name, number in pairs(SIGNALS) do
-		local signal = uv.new_signal()
-		signal:start(name, function()
-			if seen then
-				controller:shutdown()
-				return finish(128 + number)
-			end
-			seen = true
-			local n = controller:report().connections
-			controller:shutdown(function() finish(exit.OK) end)
-			if n > 0 then
-				log.event("end", nil, ("ends when %d %s, in %g s at most; a second signal ends it "
-					.. "at once"):format(n, n == 1 and "connection has" or "connections have",
-					p.drain_timeout))
-			end
-		end)
-	end
 end
 
 -- The policy as the file and the command line say it now.
@@ -80,24 +67,59 @@ local function load(args)
 	return args.dry_run and dry_run.of(p) or p
 end
 
--- Has the policy loaded anew at SIGHUP and, if it says so, when its file changes. What comes of it
--- is told as an event.
-local function watch_policy(controller, args, log)
-	local function reload() commands.run(controller, { command = "reload" }) end
-	uv.new_signal():start("sighup", guard.protect(reload, log.error))
+-- Signals -----------------------------------------------------------------------------------------
+
+local function on_signal(name, log, fn)
+	uv.new_signal():start(name, guard.protect(fn, log.error))
+end
+
+-- Ends the service in order the first time that it is called, and at once the second time.
+local function new_ending(controller, p, log, finish)
+	local is_ending = false
+	return function(number)
+		if is_ending then
+			controller:shutdown()
+			return finish(128 + number)
+		end
+		is_ending = true
+		local n = controller:report().connections
+		controller:shutdown(function() finish(exit.OK) end)
+		if n > 0 then
+			log.event("end", nil, ("ends when %s ended, in %s at most; a second signal ends it "
+				.. "at once"):format(n == 1 and "1 connection has" or ("%d connections have"):format(n),
+				units.show(p.drain_timeout, "s")))
+		end
+	end
+end
+
+local function watch_signals(controller, p, log, finish)
+	local end_service = new_ending(controller, p, log, finish)
+	for name, number in pairs(SIGNALS) do
+		on_signal(name, log, function() end_service(number) end)
+	end
+	-- A terminal that is closed ends what was started on it; a daemon is to load its file again.
+	local on_hangup = terminal.is_attached() and function() end_service(SIGHUP) end
+		or function() controller:reload() end
+	on_signal("sighup", log, on_hangup)
+end
+
+-- Loads the policy again when its file changes, if it says so.
+local function watch_file(controller, args, log)
 	local function on_change()
-		if controller.policy.watch then reload() end
+		if controller.policy.watch then controller:reload() end
 	end
 	local _, err = watch.file(args.policy, guard.protect(on_change, log.error))
 	if err and controller.policy.watch then log.error("the policy file is not watched: " .. err) end
 end
 
--- A policy that fails before anybody came would leave everybody waiting.
+-- Starting ----------------------------------------------------------------------------------------
+
+-- A policy that fails before the first user came would leave all users waiting.
 local function first_answer(p, controller)
 	return policy.decide(p, controller.clock.now(), controller.sample(), {}, p.clones.min)
 end
 
--- What has the program started and cloned, as the policy's backend has it.
+-- What starts and clones the program, by the policy's backend.
 local function new_platform(p)
 	if p.backend == "qemu" then
 		return platform.vm {
@@ -113,15 +135,15 @@ local function new_platform(p)
 end
 
 ---@param args { policy: string, listen: gridcentric.Address?, dry_run: boolean? }
----@param terminal gridcentric.Terminal
+---@param stdout gridcentric.Terminal
 ---@return integer exit status
-return function(args, terminal)
+return function(args, stdout)
 	local p, wrong = load(args)
 	if not p then return exit.fail(exit.POLICY, wrong) end
-	local log = journal.new(terminal)
+	local log = journal.new(stdout)
 	local owned, err = new_platform(p)
 	if not owned then return exit.fail(exit.FAILED, err) end
-	-- It listens before the program is started: an address in use is told at once.
+	-- It listens before the program is started: an address in use is reported at once.
 	local controller
 	controller, err = live.new(p, owned, log, { load = function() return load(args) end })
 	if not controller then return exit.fail(exit.FAILED, err) end
@@ -135,8 +157,8 @@ return function(args, terminal)
 		uv.stop()
 	end
 	watch_signals(controller, p, log, finish)
-	watch_policy(controller, args, log)
-	if p.backend == "qemu" then stop_line = boot_line.start(terminal, app.name(p)) end
+	watch_file(controller, args, log)
+	if p.backend == "qemu" then stop_line = boot_line.start(stdout, app.name(p)) end
 	controller:start(function(ok, why)
 		stop_line()
 		if ok then return greet(p, controller, log) end
