@@ -33,7 +33,7 @@ describe("gcscale", function()
 				[{ "x.lua", "--listen", "nowhere" }] = "%-%-listen: a port or",
 				[{ "x.lua", "--lisen", "1" }] = "unknown option",
 				[{ "run-image" }] = "missing argument 'image'",
-				[{ "run-image", "x", "--memory", "1" }] = "%-%-memory: a size as 256M or 2G",
+				[{ "run-image", "x", "--memory", "1" }] = '%-%-memory: a size such as "256M" or "2 GB"',
 				[{ "run-image", "x", "--cpus", "x" }] = "%-%-cpus: a whole number from 1 to 255",
 				[{ "run-image", "x", "--accel", "hvf" }] = '%-%-accel: "auto", "kvm" or "tcg"',
 				[{ "run-image", "x", "--port", "65536" }] = "%-%-port: a port from 0 to 65535 expected",

@@ -339,15 +339,34 @@ describe("gcscale replay", function()
 			for args, expected in pairs {
 				[{ dir .. "/nowhere.lua", rows }] = { 3, "nowhere.lua: No such file" },
 				[{ file, dir .. "/nowhere.csv" }] = { 1, "nowhere.csv: No such file" },
+				[{ file, dir }] = { 1, ": Is a directory" },
+				[{ dir, rows }] = { 3, ": Is a directory" },
+				[{ file, rows, "--svg", dir }] = { 1, ": Is a directory" },
+				[{ file, rows, "--svg", "/dev/full" }] = { 1, "/dev/full: No space left" },
 				[{ file, wrong }] = { 1, "wrong.csv:2: sessions: a number from 0 expected" },
-				[{ file, rows, "--denials", "110%" }] = { 2, "a share as 10%% expected" },
-				[{ file, rows, "--clone-time", "soon" }] = { 2, "a time as 5ms expected" },
-				[{ file }] = { 2, "missing argument 'trace'" },
+				[{ file, rows, "--denials", "110%" }] = { 2, "a share such as \"10%%\" expected" },
+				[{ file, rows, "--clone-time", "soon" }] = { 2, "a time such as \"5ms\" expected" },
+				[{ file }] = { 2, "missing argument 'trace.csv'" },
 			} do
 				local code, _, err = run(t, "replay", table.unpack(args))
 				assert.equal(expected[1], code)
 				assert.matches(expected[2], err)
+				assert.not_matches("traceback", err)
 			end
+		end)
+	end)
+
+	it("writes the keys of its JSON in order", function()
+		async.run(function(t)
+			local _, file, rows = files(t)
+			local _, out = run(t, "replay", file, rows, "--json")
+			local keys = {}
+			for key in out:gmatch '"([%l_]+)":' do keys[#keys + 1] = key end
+			assert.is_true(#keys > 8)
+			local sorted = table.move(keys, 1, #keys, 1, {})
+			table.sort(sorted)
+			assert.same(sorted, keys)
+			assert.equal(out, select(2, run(t, "replay", file, rows, "--json")))
 		end)
 	end)
 end)

@@ -1,20 +1,22 @@
--- How gcscale ends: its exit statuses, and the last words.
+-- How gcscale ends: its exit statuses, and its last words.
+
+local printable = require "gridcentric.util.printable"
 
 local exit = {
-	OK = 0, -- also when it was asked to end by a signal, and all has ended in order
-	FAILED = 1, -- something did not work: the text says what
+	OK = 0, -- also when a signal ended a service in order
+	FAILED = 1, -- something failed: standard error says what
 	USAGE = 2, -- the command line is wrong
 	POLICY = 3, -- the policy file is wrong
-	NOTHING = 4, -- nothing runs (by that name)
-	-- 128 + n: a second signal n ended it at once
+	NOTHING = 4, -- nothing is running (of that name)
+	-- 128 + n: a second signal n ended the service at once
 }
 
----Tells why on stderr.
+---Says why on stderr.
 ---@param status integer
----@param text string? nil where it was told already
+---@param text string? nil where it was reported already
 ---@return integer status
 function exit.fail(status, text)
-	if text then io.stderr:write("gcscale: ", text, "\n") end
+	if text then io.stderr:write("gcscale: ", printable.lines(text), "\n") end
 	return status
 end
 

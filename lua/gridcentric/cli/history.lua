@@ -3,13 +3,12 @@
 local columns = require "gridcentric.cli.columns"
 local engine_program = require "gridcentric.cli.engine_program"
 local exit = require "gridcentric.cli.exit"
-local json = require "dkjson"
+local json = require "gridcentric.util.json"
 local printable = require "gridcentric.util.printable"
-local uv = require "luv"
 
 local history = {}
 
-local FOLLOW_MS = 300
+local NARROW = 72 -- columns; with fewer, an event takes two lines or more
 
 local function time(ms)
 	return os.date("%Y-%m-%d %H:%M:%S", ms // 1000) .. (".%03d"):format(ms % 1000)
@@ -44,49 +43,53 @@ local function cell(record, column)
 	return printable.line(tostring(show and show(value, record) or value))
 end
 
+local function cells_of(what, record)
+	local cells = {}
+	for i, column in ipairs(SHOWN[what]) do cells[i] = cell(record, column) end
+	return cells
+end
+
+-- An event on lines that a narrow terminal can show.
+local function stacked(event, width)
+	local at, engine, what, vmid, text = table.unpack(cells_of("events", event))
+	local head = ("%s  %s  %s%s"):format(at:match " (.*)%.", what, vmid ~= "" and vmid .. "  " or "",
+		engine)
+	local lines = columns.wrap(head, width)
+	local more = columns.wrap(text, math.max(width - 2, 1), "  ")
+	return table.move(more, 1, #more, #lines + 1, lines)
+end
+
+local function is_narrow(width)
+	return width and width < NARROW
+end
+
 ---@param what "tickets"|"events"
 ---@param records table[] of the ledger
 ---@param width integer? of the terminal
 ---@return string[] lines
 function history.lines(what, records, width)
-	local titles, rows = SHOWN[what], {}
-	for i, record in ipairs(records) do
-		rows[i] = {}
-		for j, column in ipairs(titles) do rows[i][j] = cell(record, column) end
+	if what == "events" and is_narrow(width) then
+		local lines = {}
+		for _, record in ipairs(records) do
+			local more = stacked(record, width)
+			table.move(more, 1, #more, #lines + 1, lines)
+		end
+		return lines
 	end
-	return columns.lay_out(titles, rows, width)
+	local rows = {}
+	for i, record in ipairs(records) do rows[i] = cells_of(what, record) end
+	return columns.lay_out(SHOWN[what], rows, width)
 end
 
----One event as a line by itself: what comes later may be wider.
+---One event by itself: what comes later may be wider.
 ---@param event table
+---@param width integer? of the terminal
 ---@return string
-function history.line(event)
-	local cells = {}
-	for i, column in ipairs(SHOWN.events) do cells[i] = cell(event, column) end
+function history.line(event, width)
+	if is_narrow(width) then return table.concat(stacked(event, width), "\n") end
+	local cells = cells_of("events", event)
 	if cells[4] == "" then cells[4] = "-" end
 	return ("%s  %-14s  %-12s  %5s  %s"):format(table.unpack(cells))
-end
-
--- Whether all of them could be written: nobody may be reading any more.
-local function write_events(events, as_json)
-	for _, event in ipairs(events) do
-		local line = as_json and json.encode(event) or history.line(event)
-		if not io.stdout:write(line, "\n") then return false end
-	end
-	return io.stdout:flush() ~= nil
-end
-
--- Asks the ledger again and again: it has what engines wrote that run, have ended, or are to come.
-local function follow(args)
-	local filter = { name = args.name, limit = args.limit }
-	while true do
-		local events, err = engine_program.rows("events", filter)
-		if not events then return exit.fail(exit.FAILED, err) end
-		if not write_events(events, args.json) then return exit.OK end
-		if #events > 0 then filter.after = math.tointeger(events[#events].id) end
-		filter.limit = nil
-		uv.sleep(FOLLOW_MS)
-	end
 end
 
 ---@param what "tickets"|"events"
@@ -94,11 +97,11 @@ end
 ---@param terminal gridcentric.Terminal
 ---@return integer exit status
 function history.run(what, args, terminal)
-	if args.follow then return follow(args) end
+	if args.follow then return require "gridcentric.cli.follow"(args, terminal) end
 	local records, err = engine_program.rows(what, { name = args.name, limit = args.limit })
 	if not records then return exit.fail(exit.FAILED, err) end
 	if args.json then
-		print(json.encode(setmetatable(records, { __jsontype = "array" })))
+		print(json.encode(json.array(records)))
 	else
 		print(table.concat(history.lines(what, records, terminal.width), "\n"))
 	end

@@ -1,28 +1,24 @@
--- gcscale record: writes a trace of a service that runs, until a signal or the service's end.
+-- gcscale record: writes a trace of a running service, until a signal or the service's end.
 --
--- The service keeps a row for each time that its policy was asked, as long as somebody fetches
--- them; this fetches them twice a second through the control socket.
+-- The service keeps a row for each time that its policy is asked, as long as somebody fetches the
+-- rows. Here they are fetched twice a second through the control socket.
 
-local core = require "gridcentric.core"
 local engines = require "gridcentric.cli.engines"
 local exit = require "gridcentric.cli.exit"
-local json = require "dkjson"
+local json = require "gridcentric.util.json"
+local plural = require "gridcentric.util.plural"
 local uv = require "luv"
 
 local FETCH_MS = 500
 local ANSWER_MS = 5000
 
--- Rows behind the last one, or nil and what is wrong; no text where the service has ended.
+-- Rows behind the last one, or nil and what is wrong; no text if the service has ended.
 local function fetch(engine, last)
 	local command = json.encode { command = "trace", after = last }
-	local answer, err, code = core.control(engine.path, command, ANSWER_MS)
+	local answer, err, code = engines.ask(engine, command, ANSWER_MS)
 	if answer then return json.decode(answer) end
-	local is_over = code == "ECONNREFUSED" or code == "ENOENT" or code == "ECONNRESET"
-	return nil, not is_over and err or nil
-end
-
-local function write(file, text)
-	return file:write(text) and file:flush()
+	local has_ended = code == "ECONNREFUSED" or code == "ENOENT" or code == "ECONNRESET"
+	return nil, not has_ended and err or nil
 end
 
 ---@class gridcentric.Recording
@@ -33,7 +29,15 @@ end
 ---@field is_over boolean?
 ---@field err string?
 
--- Fetches all that there is.
+local function write(recording, text)
+	local ok, err = recording.file:write(text)
+	if ok then ok, err = recording.file:flush() end
+	if not ok then
+		recording.is_over, recording.err = true, "the trace cannot be written: " .. err
+	end
+end
+
+-- Fetches all rows that there are.
 local function fetch_all(recording)
 	repeat
 		local got, err = fetch(recording.engine, recording.last)
@@ -42,14 +46,13 @@ local function fetch_all(recording)
 			return
 		end
 		if got.lost > 0 then
-			io.stderr:write(("gcscale: %d rows are missing\n"):format(got.lost))
+			io.stderr:write(("gcscale: %s missing\n"):format(
+				got.lost == 1 and "1 row is" or ("%d rows are"):format(got.lost)))
 		end
 		local is_first, last = not recording.last, math.tointeger(got.last)
 		if not is_first then recording.rows = recording.rows + last - recording.last - got.lost end
 		recording.last = last
-		if not write(recording.file, is_first and got.columns .. "\n" or got.rows) then
-			recording.is_over, recording.err = true, "the trace cannot be written"
-		end
+		write(recording, is_first and got.columns .. "\n" or got.rows)
 	until not got.more or recording.is_over
 end
 
@@ -57,7 +60,7 @@ end
 local function run(recording)
 	fetch_all(recording)
 	local timer = uv.new_timer()
-	for _, name in ipairs { "sigint", "sigterm" } do
+	for _, name in ipairs { "sigint", "sigterm", "sighup" } do
 		uv.new_signal():start(name, function()
 			fetch_all(recording)
 			uv.stop()
@@ -81,6 +84,6 @@ return function(args)
 	local recording = { engine = engine, file = file, rows = 0 }
 	run(recording)
 	if recording.err then return exit.fail(exit.FAILED, recording.err) end
-	io.stderr:write(("gcscale: %d rows of %s\n"):format(recording.rows, engine.name))
+	io.stderr:write(("gcscale: %s of %s\n"):format(plural.count(recording.rows, "row"), engine.name))
 	return exit.OK
 end

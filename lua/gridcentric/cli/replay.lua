@@ -1,9 +1,10 @@
--- gcscale replay: plays a trace before one or more policies, and shows what came of it.
+-- gcscale replay: plays a trace to one or more policies, and shows the result.
 
 local chart = require "gridcentric.cli.chart.text"
 local columns = require "gridcentric.cli.columns"
 local exit = require "gridcentric.cli.exit"
-local json = require "dkjson"
+local json = require "gridcentric.util.json"
+local plural = require "gridcentric.util.plural"
 local policy = require "gridcentric.config.load"
 local replay = require "gridcentric.replay"
 local steps = require "gridcentric.cli.chart.steps"
@@ -13,7 +14,7 @@ local units = require "gridcentric.util.units"
 
 local WIDTH = 80 -- where there is no terminal
 
--- What is told of a result: the title, how it is shown.
+-- What is shown of a result: the title, and how.
 local SHOWN = {
 	{ "clone-hours", function(r) return ("%.4g"):format(r.clone_hours) end },
 	{ "most clones", function(r) return ("%d"):format(r.most_clones) end },
@@ -42,8 +43,17 @@ local function load_policies(paths)
 	return policies
 end
 
-local function read_trace(path)
+local function open_trace(path)
 	local file, err = io.open(path)
+	if not file then return nil, err end
+	local _, why = file:read(0) -- a folder can be opened
+	if not why then return file end
+	file:close()
+	return nil, ("%s: %s"):format(path, why)
+end
+
+local function read_trace(path)
+	local file, err = open_trace(path)
 	if not file then return nil, err end
 	local t, wrong = trace.read(file:lines(), path)
 	file:close()
@@ -88,7 +98,8 @@ local function svg_of(results, span, path)
 	end
 	return svg.render {
 		title = "Replay of " .. path:match "[^/]*$",
-		subtitle = ("%s, %d rows"):format(units.show(span.to - span.from, "s"), span.rows),
+		subtitle = ("%s, %s"):format(units.show(span.to - span.from, "s"),
+			plural.count(span.rows, "row")),
 		from = span.from, to = span.to, load = results[1].load, load_title = "Sessions",
 		series = series, titles = titles,
 	}
@@ -98,26 +109,26 @@ local function write(path, text)
 	local file, err = io.open(path, "w")
 	if not file then return nil, err end
 	local ok, wrong = file:write(text)
-	file:close()
-	return ok, wrong
+	if ok then ok, wrong = file:close() end -- a full disk may be noticed only here
+	return ok, wrong and ("%s: %s"):format(path, wrong)
 end
 
 local function show(results, span, args, terminal)
 	if args.json then
 		for _, result in ipairs(results) do result.load, result.clones = nil, nil end
-		return print(json.encode(results))
+		return print(json.encode(json.array(results)))
 	end
 	print(table.concat(table_lines(results), "\n"))
 	print()
 	print(table.concat(chart_lines(results, span, terminal), "\n"))
 end
 
--- A policy that failed was played on with its last word, as it would have been live.
-local function tell_faults(results)
+-- A policy that failed was played on with its last answer, as it would have been live.
+local function report_faults(results)
 	for _, result in ipairs(results) do
 		if result.faults > 0 then
-			io.stderr:write(("gcscale: %s failed %d times: %s\n"):format(
-				result.name, result.faults, result.fault or "not any more"))
+			exit.fail(exit.OK, ("%s failed %s: %s"):format(result.name, plural.times(result.faults),
+				result.fault or "not any more"))
 		end
 	end
 end
@@ -145,6 +156,6 @@ return function(args, terminal)
 		if not ok then return exit.fail(exit.FAILED, failure) end
 	end
 	show(results, span, args, terminal)
-	tell_faults(results)
+	report_faults(results)
 	return exit.OK
 end
