@@ -3,6 +3,7 @@
  *
  *	clone-example [CLONES]	asks for a ticket, and clones itself
  *	clone-example wait	is cloned by whoever started it as a domain
+ *	clone-example veto	does not agree to be cloned
  *
  *	cc clone.c -lgridcentric
  */
@@ -51,14 +52,23 @@ static int wait_for_clones(void)
 	return be_clone();
 }
 
+/* A reason for no clone, as an open transaction would be. */
+static const char *disagree(void *arg)
+{
+	return arg;
+}
+
 int main(int argc, char **argv)
 {
-	int clones = argc > 1 ? atoi(argv[1]) : 1, vmid;
+	int vetoes = argc > 1 && strcmp(argv[1], "veto") == 0;
+	int clones = argc > 1 && !vetoes ? atoi(argv[1]) : 1, vmid;
 	gc_ticket_info_t info;
 	gc_uuid_t ticket;
 
 	if (argc > 1 && strcmp(argv[1], "wait") == 0)
 		return wait_for_clones();
+	if (vetoes && gc_before_clone(disagree, "a transaction is open") < 0)
+		die("veto");
 	if (gc_request_ticket(clones, clones, 1, 1000, &ticket) < 0)
 		die("no resources");
 	if (gc_ticket_info(ticket, &info) < 0)

@@ -24,7 +24,8 @@
 	X(4011, GC_EENGINE,   "the engine could not be started") \
 	X(4012, GC_EPROTO,    "the peer does not speak this protocol") \
 	X(4013, GC_EVM,       "the virtual machine failed") \
-	X(4014, GC_EIMAGE,    "not an image that boots")
+	X(4014, GC_EIMAGE,    "not an image that boots") \
+	X(4015, GC_EVETO,     "the program must not be cloned now")
 /* clang-format on */
 
 enum gc_error {

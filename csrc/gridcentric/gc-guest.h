@@ -88,6 +88,16 @@ GC_API const char *gc_ticket_status_string(gc_ticket_status_t status);
  */
 GC_API int gc_clone(gc_uuid_t ticket);
 
+/*
+ * Calls veto(arg) right before this process is cloned, whoever asks for that.
+ * veto returns NULL to agree; else the reason why this is no time for a clone,
+ * which must stay valid until gc_before_clone() or the next veto. No clone is
+ * made then: it fails with errno EBUSY and that reason. Replaces an earlier
+ * one; veto NULL: always agree. Not called in a virtual machine, where the
+ * whole machine is cloned. Returns 0.
+ */
+GC_API int gc_before_clone(const char *(*veto)(void *arg), void *arg);
+
 /* Gives back what the ticket holds and no clone uses. Harms no clone. */
 GC_API int gc_release_ticket(gc_uuid_t ticket);
 

@@ -21,6 +21,7 @@
 static struct gc self;
 static int is_open;
 static struct err last;
+static const char *(*program_veto)(void *arg);
 
 /* Own codes have no errno of their own: the nearest one. */
 static int errno_of(int code)
@@ -31,6 +32,7 @@ static int errno_of(int code)
 	case GC_ENOTICKET: return ENOENT;
 	case GC_ENOTOWNER: return EPERM;
 	case GC_EUSED: return EALREADY;
+	case GC_EVETO: return EBUSY;
 	case GC_ENODOMAIN: return ESRCH;
 	case GC_EHOOK:
 	case GC_EREPAIR:
@@ -180,6 +182,23 @@ int gc_clone(gc_uuid_t ticket)
 	vmid = op->vmid;
 	guest_free(&op->done);
 	return vmid;
+}
+
+static int ask_program(void *arg, struct err *err)
+{
+	const char *reason = program_veto(arg);
+
+	return reason ? err_say(err, -GC_EVETO, "before_clone: %s", reason) : 0;
+}
+
+int gc_before_clone(const char *(*veto)(void *arg), void *arg)
+{
+	if (need_open())
+		return -1;
+	program_veto = veto;
+	self.before_clone = veto ? ask_program : NULL;
+	self.before_clone_arg = arg;
+	return 0;
 }
 
 int gc_release_ticket(gc_uuid_t ticket)

@@ -5,6 +5,7 @@
  * core:fd() and calls core:turn() and core:next(). No Lua reference is stored
  * here. A process is one domain, so there is one core in it.
  */
+#include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -81,12 +82,38 @@ static int core_fd(lua_State *L)
 	return 1;
 }
 
-/* core:turn() -> true, or nil, err, code. The process may be another after. */
+/* Calls the function at index 2: nothing, or the reason for no clone. */
+static int ask_program(void *arg, struct err *err)
+{
+	lua_State *L = arg;
+	int failed, top = lua_gettop(L);
+
+	if (!lua_checkstack(L, 4))
+		return err_set(err, -ENOMEM, "before_clone");
+	lua_pushvalue(L, 2);
+	failed = lua_pcall(L, 0, 1, 0);
+	if (failed || !lua_isnil(L, -1))
+		err_say(err, -GC_EVETO, "before_clone: %s",
+			luaL_tolstring(L, -1, NULL));
+	lua_settop(L, top);
+	return err->code;
+}
+
+/*
+ * core:turn(before_clone) -> true, or nil, err, code. This process may be a new
+ * clone afterwards. before_clone, which may be nil, is called right before a
+ * clone is made; what it returns other than nil is the reason for making none.
+ */
 static int core_turn(lua_State *L)
 {
-	int code = guest_turn(lua_check_core(L, 1), 0);
+	struct gc *gc = lua_check_core(L, 1);
 	struct err err;
+	int code;
 
+	gc->before_clone = lua_isfunction(L, 2) ? ask_program : NULL;
+	gc->before_clone_arg = L;
+	code = guest_turn(gc, 0);
+	gc->before_clone = NULL;
 	if (code < 0) {
 		err_set(&err, code, "event loop");
 		return lua_fail(L, &err);

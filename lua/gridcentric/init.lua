@@ -195,6 +195,15 @@ function gc.metric(name, value)
 	return async.core():metric(name, value)
 end
 
+---Runs fn() right before this process is cloned, whoever asks for that. fn can veto: if it returns
+---false or nil, and a reason, or raises an error, no clone is made, and the one who asked gets
+---GC_EVETO and the reason.
+---@param fn fun(): boolean?, string?
+function gc.before_clone(fn)
+	check("before_clone", 1, fn, "function")
+	async.before_clone(fn)
+end
+
 ---Has fn(vmid) run in each new clone of this process, before any other
 ---callback there.
 ---@param fn fun(vmid: integer)

@@ -43,6 +43,15 @@ describe("examples/clone.c", function()
 		end)
 	end)
 
+	it("is not cloned where it does not agree", function()
+		puppet.run(function(t)
+			local p = t.spawn{ example, "veto" }
+			assert.equal(1, (p:wait()))
+			assert.matches("^clone: .*before_clone: a transaction is open: Device or resource busy\n$",
+				p.stderr)
+		end)
+	end)
+
 	it("under a controller it is cloned in gc_wait()", function()
 		puppet.run(function(t)
 			local p = t.spawn{ "lua5.4", "-e", ([[

@@ -20,8 +20,10 @@ local busy = 0
 local waiting = {}
 ---@type table<string, fun(...)> kind of event -> handler
 local handlers = {}
----@type fun()[] run in each new clone, before anything else
+---@type fun(vmid: integer)[] run in each new clone, before anything else
 local clone_functions = {}
+---@type fun()[] run right before this process is cloned; they can veto
+local veto_functions = {}
 
 -- Ends the process with a traceback, as an error in a luv callback would, but
 -- with the status that lua5.4 itself uses.
@@ -76,8 +78,19 @@ local function dispatch(kind, ...)
 	return true
 end
 
+-- The reason why this is no time for a clone, nil if it is one.
+local function find_veto()
+	for _, fn in ipairs(veto_functions) do
+		local ok, agreed, reason = pcall(fn)
+		if not ok then return tostring(agreed) end
+		if agreed == false or agreed == nil and reason ~= nil then
+			return tostring(reason or "no reason given")
+		end
+	end
+end
+
 local function on_readable()
-	assert(the_core:turn())
+	assert(the_core:turn(veto_functions[1] and find_veto))
 	while dispatch(the_core:next()) do end
 end
 
@@ -135,6 +148,13 @@ end
 ---@param fn fun(vmid: integer)
 function async.on_clone(fn)
 	clone_functions[#clone_functions + 1] = fn
+end
+
+---Runs fn right before this process is cloned. There is no clone if fn raises an error, or returns
+---false or nil, and a reason.
+---@param fn fun(): boolean?, string?
+function async.before_clone(fn)
+	veto_functions[#veto_functions + 1] = fn
 end
 
 ---Keeps the loop alive, until release() was called as often.
