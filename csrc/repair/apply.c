@@ -133,10 +133,14 @@ static int inert_listener(int family)
 	return err ? err : fd;
 }
 
-static int fresh_socket(int family, int type, int protocol)
+/* A new socket of the kind of the item's. */
+static int fresh_socket(const struct repair_item *item)
 {
-	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	int fd, protocol = 0;
+	socklen_t len = sizeof protocol;
 
+	getsockopt(item->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len);
+	fd = socket(item->family, item->type | SOCK_CLOEXEC, protocol);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -144,7 +148,9 @@ static int fresh_socket(int family, int type, int protocol)
  * that nobody can send to it. */
 static int silent_input(void)
 {
-	return fresh_socket(AF_UNIX, SOCK_DGRAM, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
 }
 
 /* Puts `from` under the item's number. */
@@ -192,7 +198,7 @@ static void connect_as(int fd, int original)
 
 static int apply_fresh(const struct apply *a, const struct repair_item *item)
 {
-	int fd = fresh_socket(item->family, item->type, item->protocol);
+	int fd = fresh_socket(item);
 
 	if (fd >= 0) {
 		write_options(a, item, fd);
@@ -224,7 +230,7 @@ static int apply_listener(const struct apply *a, const struct repair_item *item)
 		return put(fd, item);
 	}
 	if (item->type == SOCK_DGRAM)
-		fd = fresh_socket(item->family, item->type, item->protocol);
+		fd = fresh_socket(item);
 	else
 		fd = inert_listener(item->family);
 	if (fd >= 0)

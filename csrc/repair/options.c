@@ -17,6 +17,9 @@
 #define FRESH	  SOCKET_FRESH
 #define LISTENER  (SOCKET_FRESH | SOCKET_LISTENER)
 #define ALL	  (SOCKET_FRESH | SOCKET_LISTENER | SOCKET_DEAD)
+/* There may be 10,000 connections: of these, what has no effect is left out. */
+#define BLOCKING  (LISTENER | 8)  /* and dead ones that block */
+#define KEEPALIVE (LISTENER | 16) /* and dead ones with SO_KEEPALIVE */
 
 #ifndef SO_BUF_LOCK /* Linux 5.14 */
 #define SO_BUF_LOCK 72
@@ -30,12 +33,13 @@ static const struct {
 	int level, name;
 	int kinds; /* of replacements that keep it */
 } table[] = {
+	/* first, since others depend on it */
 	{ SOL_SOCKET, SO_KEEPALIVE, ALL },
-	{ SOL_SOCKET, SO_LINGER, ALL },
+	{ SOL_SOCKET, SO_LINGER, LISTENER },
 	{ SOL_SOCKET, SO_OOBINLINE, LISTENER },
 	{ SOL_SOCKET, SO_RCVLOWAT, LISTENER },
-	{ SOL_SOCKET, SO_RCVTIMEO, ALL },
-	{ SOL_SOCKET, SO_SNDTIMEO, ALL },
+	{ SOL_SOCKET, SO_RCVTIMEO, BLOCKING },
+	{ SOL_SOCKET, SO_SNDTIMEO, BLOCKING },
 	{ SOL_SOCKET, SO_PRIORITY, LISTENER },
 	{ SOL_SOCKET, SO_REUSEADDR, LISTENER },
 	{ SOL_SOCKET, SO_BROADCAST, LISTENER },
@@ -52,10 +56,10 @@ static const struct {
 	{ SOL_SOCKET, SO_BINDTODEVICE, FRESH },
 	{ IPPROTO_TCP, TCP_NODELAY, ALL },
 	{ IPPROTO_TCP, TCP_CORK, LISTENER },
-	{ IPPROTO_TCP, TCP_KEEPIDLE, ALL },
-	{ IPPROTO_TCP, TCP_KEEPINTVL, ALL },
-	{ IPPROTO_TCP, TCP_KEEPCNT, ALL },
-	{ IPPROTO_TCP, TCP_USER_TIMEOUT, ALL },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE },
+	{ IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, KEEPALIVE },
 	{ IPPROTO_TCP, TCP_LINGER2, LISTENER },
 	{ IPPROTO_TCP, TCP_SYNCNT, LISTENER },
 	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, LISTENER },
@@ -147,22 +151,41 @@ static void read_sizes(int fd, struct socket_options *options)
 		options->rcvbuf = read_size(fd, SO_RCVBUF);
 }
 
-struct socket_options *socket_options_read(int fd, enum socket_kind kind)
+static int is_on(const struct value *value)
+{
+	int on = 0;
+
+	memcpy(&on, value->bytes, sizeof on);
+	return value->len == sizeof on && on;
+}
+
+struct socket_options *socket_options_read(int fd, int status,
+					   enum socket_kind kind)
 {
 	struct socket_options *options = calloc(1, sizeof *options);
+	int kinds = (int)kind;
 	size_t i;
 
 	assert(kind == SOCKET_FRESH || kind == SOCKET_LISTENER ||
 	       kind == SOCKET_DEAD);
+	assert(table[0].name == SO_KEEPALIVE);
 	if (!options)
 		return NULL;
-	options->status = fcntl(fd, F_GETFL);
-	options->signal = fcntl(fd, F_GETSIG);
-	fcntl(fd, F_GETOWN_EX, &options->owner);
-	read_sizes(fd, options);
-	for (i = 0; i < COUNT; i++)
-		if (table[i].kinds & (int)kind)
+	options->status = status;
+	if (kind != SOCKET_DEAD)
+		read_sizes(fd, options);
+	if (kind != SOCKET_DEAD || status & O_ASYNC) {
+		options->signal = fcntl(fd, F_GETSIG);
+		fcntl(fd, F_GETOWN_EX, &options->owner);
+	}
+	if (kind == SOCKET_DEAD && !(status & O_NONBLOCK))
+		kinds |= BLOCKING & ~LISTENER;
+	for (i = 0; i < COUNT; i++) {
+		if (table[i].kinds & kinds)
 			read_value(fd, i, &options->values[i]);
+		if (i == 0 && is_on(&options->values[0]))
+			kinds |= KEEPALIVE & ~LISTENER;
+	}
 	return options;
 }
 

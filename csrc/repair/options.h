@@ -23,9 +23,10 @@ enum socket_kind {
 
 struct socket_options;
 
-/* Reads those of fd that a replacement of that kind keeps. The caller frees
- * it. NULL: out of memory. */
-struct socket_options *socket_options_read(int fd, enum socket_kind kind);
+/* Reads those of fd that a replacement of that kind keeps. status: fd's, of
+ * fcntl(F_GETFL). The caller frees it. NULL: out of memory. */
+struct socket_options *socket_options_read(int fd, int status,
+					   enum socket_kind kind);
 
 /* Whether two that were read hold the same. */
 int socket_options_equal(const struct socket_options *a,

@@ -111,13 +111,13 @@ static int has_peer(int fd)
 	return getpeername(fd, &addr.any, &len) == 0;
 }
 
-/* Fills info with zeros where fd is no TCP socket. */
-static void read_tcp_info(int fd, struct tcp_info *info)
+/* Returns whether fd is a TCP socket; info is zero where it is not. */
+static int read_tcp_info(int fd, struct tcp_info *info)
 {
 	socklen_t len = sizeof *info;
 
 	memset(info, 0, sizeof *info);
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) == 0;
 }
 
 /* The kernel gives ports from this range to sockets that ask for none. */
@@ -148,26 +148,35 @@ static int is_bound_on_purpose(int fd, int port, int is_wildcard)
 	       socket_int(fd, SO_REUSEPORT) > 0 || !is_ephemeral(port);
 }
 
-static enum repair_action plan_inet_stream(struct repair_item *item)
+/* Fills the item of a TCP socket; 0 when fd is none. One call for each of
+ * 10,000 connections, so nothing else is asked of these. */
+static int plan_tcp(struct repair_item *item)
 {
 	struct tcp_info info;
 	int is_wildcard;
 
-	if (socket_int(item->fd, SO_ACCEPTCONN) > 0) {
+	if (!read_tcp_info(item->fd, &info))
+		return 0;
+	item->type = SOCK_STREAM;
+	item->action = REPAIR_DEAD;
+	if (info.tcpi_state != TCP_LISTEN && info.tcpi_state != TCP_CLOSE)
+		return 1;
+	item->family = socket_int(item->fd, SO_DOMAIN);
+	item->action = REPAIR_FRESH;
+	if (info.tcpi_state == TCP_LISTEN) {
+		item->action = REPAIR_LISTENER;
 		item->port = local_port(item->fd, &is_wildcard);
-		return REPAIR_LISTENER;
 	}
-	read_tcp_info(item->fd, &info);
-	return info.tcpi_state == TCP_CLOSE ? REPAIR_FRESH : REPAIR_DEAD;
+	return 1;
 }
 
 static enum repair_action plan_inet_datagram(struct repair_item *item)
 {
 	int is_wildcard, port = local_port(item->fd, &is_wildcard);
+	int protocol = socket_int(item->fd, SO_PROTOCOL);
 
 	/* the port of an ICMP socket is not one */
-	if (item->protocol == IPPROTO_ICMP ||
-	    item->protocol == IPPROTO_ICMPV6 ||
+	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 ||
 	    !is_bound_on_purpose(item->fd, port, is_wildcard))
 		return REPAIR_FRESH;
 	item->port = port;
@@ -182,16 +191,16 @@ static enum repair_action plan_unix(const struct repair_item *item)
 						       : REPAIR_DEAD;
 }
 
-/* Fills the item of a socket. Returns 0 when it is to be kept as it is. */
+/* Fills the item of any other socket. Returns 0 when it is to be kept as it
+ * is. */
 static int plan_socket(struct repair_item *item)
 {
 	int is_inet;
 
 	item->family = socket_int(item->fd, SO_DOMAIN);
-	item->protocol = socket_int(item->fd, SO_PROTOCOL);
 	is_inet = item->family == AF_INET || item->family == AF_INET6;
 	if (is_inet && item->type == SOCK_STREAM)
-		item->action = plan_inet_stream(item);
+		item->action = REPAIR_DEAD;
 	else if (is_inet && item->type == SOCK_DGRAM)
 		item->action = plan_inet_datagram(item);
 	else if (item->family == AF_UNIX)
@@ -206,10 +215,13 @@ static int plan_socket(struct repair_item *item)
 /* Fills the item of anything but a socket; 0 when it is to be kept. */
 static int plan_file(struct repair_item *item)
 {
-	int mode = item->status & O_ACCMODE;
+	int mode;
 	struct stat st;
 
-	if (item->status & O_PATH || fstat(item->fd, &st) < 0)
+	item->status = fcntl(item->fd, F_GETFL);
+	mode = item->status & O_ACCMODE;
+	if (item->status < 0 || item->status & O_PATH ||
+	    fstat(item->fd, &st) < 0)
 		return 0;
 	item->dev = st.st_dev;
 	item->inode = st.st_ino;
@@ -233,11 +245,9 @@ static int plan_fd(struct repair_item *item, int fd)
 	memset(item, 0, sizeof *item);
 	item->fd = fd;
 	item->options = -1;
+	if (plan_tcp(item))
+		return 1;
 	item->type = socket_int(fd, SO_TYPE);
-	item->status = fcntl(fd, F_GETFL);
-	item->fd_flags = fcntl(fd, F_GETFD);
-	if (item->status < 0 || item->fd_flags < 0)
-		return 0;
 	return item->type >= 0 ? plan_socket(item) : plan_file(item);
 }
 
@@ -414,10 +424,13 @@ static int plan_details(struct repair_plan *plan)
 	for (item = plan->items; item < end; item++) {
 		if (!is_to_change(item))
 			continue;
+		item->fd_flags = fcntl(item->fd, F_GETFD);
 		if (item->type >= 0) {
+			item->status = fcntl(item->fd, F_GETFL);
 			item->options = add_options(
 				plan,
-				socket_options_read(item->fd, kind_of(item)));
+				socket_options_read(item->fd, item->status,
+						    kind_of(item)));
 			if (item->options < 0)
 				return -ENOMEM;
 		}

@@ -70,11 +70,11 @@ struct repair_item {
 	int fd_flags; /* as fcntl(F_GETFD) has them */
 	int status;   /* as fcntl(F_GETFL) has them */
 	enum repair_action action;
-	int family, type, protocol, port; /* of a socket */
-	int options;			  /* index in the plan, of a socket */
-	dev_t dev;			  /* of a pipe or file */
-	ino_t inode;			  /* of a pipe or file, else 0 */
-	int is_locked;			  /* a file */
+	int family, type, port; /* of a socket; type -1: it is none */
+	int options;		/* index in the plan, of a socket */
+	dev_t dev;		/* of a pipe or file */
+	ino_t inode;		/* of a pipe or file, else 0 */
+	int is_locked;		/* a file */
 };
 
 struct repair_plan {

@@ -25,12 +25,13 @@ local STEPS = {
 	{ "clone", "forked", nil, "fork() itself" },
 	{ "clone", "exit", "close_host_only", "repair: own group, close host-only descriptors" },
 	{ "clone", "exit", "apply_items", "repair: replace descriptors" },
-	{ "clone", "exit", "repair_apply", "repair: stdin, signals, random numbers" },
-	{ "clone", "exit", "repair_lifeline", "repair: lifeline" },
+	{ "clone", "exit", "repair_apply", "repair: standard input" },
+	{ "clone", "exit", "repair_arm_lifeline", "repair: lifeline" },
+	{ "clone", "exit", "repair_process", "repair: signals, random numbers" },
 	{ "clone", "exit", "forget_master", "repair: the core's event loop" },
-	{ "clone", "exit", "repair_uv_apply", "repair: libuv's loop" },
+	{ "clone", "exit", "repair_apply_steps", "repair: libuv's loop" },
 	{ "clone", "exit", "attach", "channel" },
-	{ "clone", "exit", "speak", "write HELLO and READY" },
+	{ "clone", "exit", "report_newborn", "write HELLO and READY" },
 	{ "clone", "mark", "clone", "to the callback in Lua" },
 }
 
