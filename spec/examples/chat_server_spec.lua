@@ -4,6 +4,7 @@
 local async = require "spec.support.async"
 local json = require "dkjson"
 local paths = require "spec.support.paths"
+local puppet = require "spec.support.puppet"
 
 -- What the program requires: a domain numbered 7, an autoscaler that says where the
 -- program listens. SIGUSR1 moves the program's clock on by 30 s, and what it does each
@@ -483,6 +484,7 @@ describe("the chat server", function()
 	end)
 
 	it("has clones that begin with its room, and go on by themselves", function()
+		puppet.needs_clones()
 		async.run(function(t)
 			local master, front = t.free_port(), t.free_port()
 			local process = t.spawn{

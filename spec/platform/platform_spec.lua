@@ -1,4 +1,5 @@
 local async = require "spec.support.async"
+local puppet = require "spec.support.puppet"
 
 describe("platform.inside", function()
 	-- Runs a program that uses it; what it says.
@@ -18,6 +19,7 @@ describe("platform.inside", function()
 	end
 
 	it("passes over what clones tell that the program has made for itself", function()
+		puppet.needs_clones()
 		async.run(function(t)
 			assert.equal("2 n 2\n", run(t, [[
 				inside:on_metric(function(vmid, name, value)

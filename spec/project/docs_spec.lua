@@ -15,6 +15,7 @@ local printer = require "gridcentric.policy.rules.print"
 local registry = require "gridcentric.metrics.registry"
 local route_schema = require "gridcentric.route.schema"
 local rules = require "gridcentric.policy.rules"
+local puppet = require "spec.support.puppet"
 local samples = require "spec.support.policy"
 local schema = require "gridcentric.config.schema"
 local units = require "gridcentric.util.units"
@@ -411,6 +412,7 @@ function runners.policy(t, text)
 end
 
 function runners.lua(t, text)
+	if text:find "gc.clone" then puppet.needs_clones() end
 	local script = t.tmpdir() .. "/example.lua"
 	write(script, text)
 	local process = t.spawn { "lua5.4", script }
@@ -518,6 +520,7 @@ describe("README.md", function()
 	end
 
 	it("has a server and a policy that run under gcscale", function()
+		puppet.needs_clones()
 		async.run(function(t)
 			local dir = t.tmpdir()
 			write_server(dir)
@@ -529,6 +532,7 @@ describe("README.md", function()
 	end)
 
 	it("has a server that scales itself", function()
+		puppet.needs_clones()
 		async.run(function(t)
 			local dir = t.tmpdir()
 			write_server(dir)

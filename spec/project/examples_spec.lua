@@ -4,6 +4,7 @@
 local async = require "spec.support.async"
 local paths = require "spec.support.paths"
 local policy = require "gridcentric.config.load"
+local puppet = require "spec.support.puppet"
 local support = require "spec.support.policy"
 local uv = require "luv"
 
@@ -39,6 +40,7 @@ describe("the example", function()
 
 	for _, name in ipairs(POLICIES) do
 		it(name .. " runs", function()
+			puppet.needs_clones()
 			async.run(function(t)
 				local port = t.free_port()
 				local p = t.spawn { paths.gcscale, path_of(name), "--listen", "127.0.0.1:" .. port }
@@ -118,6 +120,7 @@ describe("the example", function()
 	end)
 
 	it("controller scales itself, tells of it, and ends in order", function()
+		puppet.needs_clones()
 		async.run(function(t)
 			local port = t.free_port()
 			local p = t.spawn { "lua5.4", path_of "controller", tostring(port) }

@@ -2,6 +2,7 @@ local async = require "spec.support.async"
 local core = require "gridcentric.core"
 local gridcentric_async = require "gridcentric.platform.async"
 local paths = require "spec.support.paths"
+local puppet = require "spec.support.puppet"
 local real_proxy = require "spec.support.real_proxy"
 local uv = require "luv"
 
@@ -239,6 +240,7 @@ end)
 
 describe("a proxy in a clone", function()
 	it("is over, and the master's goes on", function()
+		puppet.needs_clones()
 		async.run(function(t)
 			local program = t.spawn { "lua5.4", paths.scripts .. "/cloned_proxy.lua" }
 			assert.equal(0, (program:wait()))

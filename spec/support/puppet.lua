@@ -17,15 +17,27 @@ local async = require "spec.support.async"
 local json = require "dkjson"
 local parts = require "spec.support.parts"
 local paths = require "spec.support.paths"
+local uv = require "luv"
 
 local Puppet = {}
 Puppet.__index = Puppet
 Puppet.__name = "spec puppet"
 
+-- Lua programs are cloned only if the layout of their libuv's loop is known.
+local function needs_known_libuv()
+	local version = uv.version_string()
+	return not version:find "^1%.44%." and "no clones with libuv " .. version or nil
+end
+
 local puppet = {
 	---@type string? why nothing can be cloned here: a spec file says so, and ends
-	missing = parts.needs_pidfd(),
+	missing = parts.needs_pidfd() or needs_known_libuv(),
 }
+
+---In a test that clones: ends it as pending where that cannot be.
+function puppet.needs_clones()
+	if puppet.missing then pending(puppet.missing) end
+end
 
 local started -- in this run
 

@@ -5,6 +5,7 @@ local async = require "spec.support.async"
 local gcscale = require "spec.support.gcscale"
 local json = require "dkjson"
 local paths = require "spec.support.paths"
+local puppet = require "spec.support.puppet"
 
 local chat = paths.examples .. "/chat"
 
@@ -72,6 +73,7 @@ local starts = {
 		return p, port
 	end,
 	["the program by itself"] = function(t)
+		puppet.needs_clones()
 		local port = t.free_port()
 		local p = t.spawn { "lua5.4", chat .. "/server.lua", tostring(port) }
 		p:errline("listens on", 20000)
