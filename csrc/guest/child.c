@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/process.h"
@@ -30,10 +31,42 @@ static void send_exited(struct gc *gc, pid_t pid, int status)
 	channel_send(&gc->channel);
 }
 
+static int has_adopted(const struct gc *gc)
+{
+	const struct guest_child *child;
+
+	LIST_FOREACH(child, &gc->children, link)
+		if (child->is_adopted)
+			return 1;
+	return 0;
+}
+
+/*
+ * A clone whose parent ends becomes this process's child, and can be reaped, if
+ * this is a subreaper. It is one only while such clones live: everything else
+ * that the program leaves behind ("cmd &") would come here, too, and nobody
+ * would reap it. A program that is a subreaper by itself stays one.
+ */
+static void update_subreaper(struct gc *gc)
+{
+	int is_needed = has_adopted(gc), is_set = 0;
+
+	if (is_needed == gc->is_subreaper)
+		return;
+	prctl(PR_GET_CHILD_SUBREAPER, &is_set);
+	if (is_needed && is_set)
+		return; /* by the program */
+	prctl(PR_SET_CHILD_SUBREAPER, is_needed);
+	gc->is_subreaper = is_needed;
+}
+
 static void forget_child(struct guest_child *child)
 {
+	struct gc *gc = child->gc;
+
 	LIST_REMOVE(child, link);
 	loop_close(&child->pidfd, free_child);
+	update_subreaper(gc);
 }
 
 /* Reaps it if it has ended. Returns 1 then, 0 while it lives, or -ECHILD: it
@@ -94,6 +127,7 @@ static int watch_child(struct gc *gc, pid_t pid, int is_adopted)
 	child->pid = pid;
 	child->is_adopted = is_adopted;
 	LIST_INSERT_HEAD(&gc->children, child, link);
+	update_subreaper(gc);
 	return 0;
 }
 
@@ -111,6 +145,7 @@ void guest_child_forget(struct gc *gc)
 	LIST_FOREACH(child, &gc->children, link)
 		close(child->pidfd.fd);
 	LIST_INIT(&gc->children);
+	gc->is_subreaper = 0; /* that is not inherited */
 }
 
 void guest_child_adopt(struct gc *gc, pid_t pid)

@@ -52,6 +52,7 @@ struct gc {
 	int64_t last_op; /* number of the newest one */
 	/* clones that were forked here, or adopted, and are not reaped */
 	LIST_HEAD(guest_children, guest_child) children;
+	int is_subreaper; /* it was made one here, for adopted clones */
 	/* forks that the engine asked for and that are not made yet */
 	TAILQ_HEAD(guest_forks, guest_fork) forks;
 	struct loop_timer fork_timer;  /* makes the next turn come for them */

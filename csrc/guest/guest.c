@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -173,9 +172,6 @@ int guest_need_engine(struct gc *gc, struct err *err)
 		close(fd); /* with it the engine goes */
 		return code;
 	}
-	/* clones whose parent has ended become children of this process */
-	if (gc->role == ROLE_INSIDE)
-		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	guest_child_watch(gc, pid);
 	put_hello(gc, "");
 	channel_send(&gc->channel);

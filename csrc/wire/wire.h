@@ -71,7 +71,8 @@
 	 * A -> E: of its program, before the VM ends for that; pid 0: after
 	 * STOP, nothing in the VM needs more time */ \
 	X(EXITED,        18, "ii") \
-	/* E -> O: this pid is yours to reap now: its parent has ended */ \
+	/* E -> O: this pid is a clone of a clone: it is the receiver's to \
+	 * reap when its parent has ended */ \
 	X(ADOPT,         19, "i") \
 	/* O -> E: op, port, directory, (program, arguments ...) */ \
 	X(START,         20, "iis|s") \

@@ -232,6 +232,19 @@ int domain_use_channel(struct domain *domain, int fd, enum wire_role role,
 
 /* ---- its process -------------------------------------------------------- */
 
+/* A master inside has to be a subreaper before the parent of a clone ends. */
+static void warn_subreaper(const struct domain *domain)
+{
+	struct client *owner = domain->engine->owner;
+
+	if (!owner || owner->role != ROLE_INSIDE || !domain->parent ||
+	    domain->parent == owner->domain)
+		return;
+	wire_put(channel_out(&owner->channel), WIRE_ADOPT,
+		 WIRE_INT(domain->process.pid));
+	channel_send(&owner->channel);
+}
+
 int domain_watch(struct domain *domain, int pid)
 {
 	struct host *host = domain->host;
@@ -253,8 +266,10 @@ int domain_watch(struct domain *domain, int pid)
 	if (code) {
 		err_set(&err, code, "domain %d", domain->vmid);
 		domain_fail(domain, &err);
+		return code;
 	}
-	return code;
+	warn_subreaper(domain);
+	return 0;
 }
 
 void domain_claim_process(struct domain *domain, int pid,
