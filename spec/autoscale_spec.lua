@@ -44,6 +44,21 @@ describe("autoscale.setup", function()
 		end)
 	end)
 
+	it("refuses an address for /metrics that is in use", function()
+		async.run(function(t)
+			local port = t.listen(function() end)
+			local path = t.tmpdir() .. ("/x"):rep(60)
+			for admin, expected in pairs {
+				[tostring(port)] = "admin: cannot listen on 127.0.0.1:%d+: EADDRINUSE",
+				[("%q"):format("unix:" .. path)] = "admin: cannot listen on unix:.*: the path of a unix socket",
+			} do
+				local status, said = setup(t, ("0, 80, { admin = %s }"):format(admin))
+				assert.equal(1, status)
+				assert.matches("program.lua:1: setup: " .. expected, said)
+			end
+		end)
+	end)
+
 	it("says where it listens, and tells its log", function()
 		async.run(function(t)
 			local status, said = setup(t, [[0, 80, { log = function(what, vmid, text)

@@ -248,6 +248,7 @@ local function clean_up(run)
 		if not ok then add{ err } end
 	end
 	run.tasks, run.deferred = {}, {}
+	for _ = 1, 2 do uv.run "nowait" end -- util/close.lua closes by a turn of the loop
 	add(leaks.handles(run.before))
 	add(leaks.descriptors(run.before))
 	tmp.remove(run.dir)

@@ -1,17 +1,18 @@
--- The clock of the controller: luv's. Specs and replay bring a virtual one with the same
--- functions.
+-- The controller's clock in a live service, by luv. Specs and replay have virtual clocks with the
+-- same functions.
 
-local uv = require "luv"
+local close_handle = require "gridcentric.util.close"
 local guard = require "gridcentric.util.guard"
+local uv = require "luv"
 
 local clock = {}
 
 ---@class gridcentric.Clock
 ---@field now fun(): number seconds, monotonic
 ---@field time fun(): number seconds since 1970, for what goes by the calendar
----@field after fun(seconds: number, fn: fun()): fun() calls fn once; what it returns calls that off
+---@field after fun(seconds: number, fn: fun()): fun() calls fn once; what it returns cancels that
 
----@param on_error fun(text: string) told of an error in a function that was called
+---@param on_error fun(text: string) called with errors in the functions that the clock calls
 ---@return gridcentric.Clock
 function clock.new(on_error)
 	local self = {}
@@ -27,10 +28,12 @@ function clock.new(on_error)
 	function self.after(seconds, fn)
 		local timer = uv.new_timer()
 		local function cancel()
-			if not timer:is_closing() then timer:close() end
+			if timer:is_closing() then return end
+			timer:stop()
+			close_handle(timer)
 		end
 		local run = guard.protect(fn, on_error)
-		uv.update_time() -- luv counts from when this turn began, which may be long ago
+		uv.update_time() -- luv counts from the beginning of this turn, which may be long ago
 		timer:start(math.ceil(seconds * 1000), 0, function()
 			cancel()
 			run()

@@ -6,6 +6,7 @@
 -- Made for metrics: no names are looked up, no redirections followed. It asks in HTTP/1.0, so that
 -- the answer comes in one piece and ends with the connection, if not with its Content-Length.
 
+local close_handle = require "gridcentric.util.close"
 local host_port = require "gridcentric.util.host_port"
 local uv = require "luv"
 
@@ -67,11 +68,13 @@ end
 local Get = { __name = "gridcentric.http_get" }
 Get.__index = Get
 
--- Harmless when it was closed.
+-- Returns false where it was closed before.
 function Get:close()
-	if self.socket:is_closing() then return false end
-	self.socket:close()
-	self.timer:close()
+	if self.is_closed then return false end
+	self.is_closed = true
+	self.timer:stop()
+	close_handle(self.socket)
+	close_handle(self.timer)
 	return true
 end
 

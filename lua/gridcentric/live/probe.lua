@@ -1,5 +1,6 @@
 -- Asks a clone whether it works, from outside, as a user would: a connect, or a request for a path.
 
+local close_handle = require "gridcentric.util.close"
 local host_port = require "gridcentric.util.host_port"
 local uv = require "luv"
 
@@ -42,8 +43,9 @@ return function(ip, port, check, callback)
 	local function finish(why)
 		if is_over then return end
 		is_over = true
-		timer:close()
-		tcp:close()
+		timer:stop()
+		close_handle(timer)
+		close_handle(tcp)
 		callback(why)
 	end
 	timer:start(math.ceil(check.timeout * 1000), 0, function()
