@@ -9,6 +9,8 @@ LUA = lua5.4
 CFLAGS = -O2 -g
 
 PREFIX = /usr/local
+# not every shell expands the ~ of `make PREFIX=~/x`
+override PREFIX := $(patsubst ~/%,$(HOME)/%,$(PREFIX))
 BINDIR = $(PREFIX)/bin
 CLIBDIR = $(PREFIX)/lib
 INCDIR = $(PREFIX)/include
@@ -338,6 +340,8 @@ FROM_BIN_LIB = $(call from_bin,$(BINDIR),$(LIBDIR))
 install-lua: export TEXT = $(call GCSCALE_SH,$(FROM_BIN_LUA),$(FROM_BIN_LIB))
 
 install: install-lua install-c
+	@[ -n "$(DESTDIR)" ] || \
+		LUA='$(LUA)' .ci/installed '$(BINDIR)' '$(LUADIR)' '$(LIBDIR)' '$(CLIBDIR)'
 
 # All that a Lua program and gcscale need.
 install-lua: all

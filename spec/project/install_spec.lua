@@ -4,6 +4,7 @@
 
 local async = require "spec.support.async"
 local paths = require "spec.support.paths"
+local uv = require "luv"
 
 local deadline_ms = 250000
 
@@ -19,7 +20,7 @@ end
 local function assert_usable(t, bin, prefix)
 	assert.matches("gcscale", run(t, bin .. "/gcscale", "--version"))
 	local link = t.tmpdir() .. "/command"
-	assert(require("luv").fs_symlink(bin .. "/gcscale", link))
+	assert(uv.fs_symlink(bin .. "/gcscale", link))
 	local p = t.spawn{ link, "--version", cwd = "/", env = { LUA_PATH = false, LUA_CPATH = false } }
 	assert.equal(0, (p:wait()), p:describe())
 
@@ -53,6 +54,25 @@ describe("an installation #packaging #slow", function()
 				cc -x c -o %s - -I%s/include -L%s/lib -lgridcentric -Wl,-rpath,%s/lib]]):format(
 				program, prefix, prefix, prefix))
 			run(t, program)
+		end, { timeout_ms = deadline_ms })
+	end)
+
+	it("says what to set, which is enough, also where the shell leaves ~ as it is", function()
+		async.run(function(t)
+			local home = t.tmpdir()
+			local p = t.spawn { "make", "install", "PREFIX=~/two words", cwd = paths.root,
+				env = { HOME = home, LUA_PATH = false, LUA_CPATH = false } }
+			assert.equal(0, p:wait(deadline_ms), p:describe())
+			assert.is_truthy(uv.fs_stat(home .. "/two words/bin/gcscale"))
+			local exports = {}
+			for line in p.stdout:gmatch "\n  (export [^\n]*)" do exports[#exports + 1] = line end
+			assert.equal(3, #exports)
+			exports[#exports + 1] = [[lua5.4 -e 'require "gridcentric" require "gridcentric.core"'
+				gcscale --version]]
+			local shell = t.spawn { "sh", "-euc", table.concat(exports, "\n"), cwd = "/",
+				env = { HOME = home, LUA_PATH = false, LUA_CPATH = false } }
+			assert.equal(0, shell:wait(), shell:describe())
+			assert.matches("^gcscale %d", shell.stdout)
 		end, { timeout_ms = deadline_ms })
 	end)
 end)
