@@ -17,6 +17,7 @@ local globals = require "gridcentric.config.globals"
 local guard = require "gridcentric.util.guard"
 local options = require "gridcentric.util.options"
 local schema = require "gridcentric.config.schema"
+local script = require "gridcentric.config.script"
 local service_name = require "gridcentric.util.service_name"
 
 local policy = { decide = decide }
@@ -177,6 +178,7 @@ function policy.load(path, is_shadow)
 	local key = app.file_key(p.backend)
 	p.app[key] = from_folder(p.app.dir, p.app[key])
 	local ok, missing = is_readable(p.app[key])
+	if ok and p.backend == "fork" then ok, missing = script.check(p.app.script) end
 	if not ok then return nil, ("%s: app: %s: %s"):format(path, key, missing) end
 	if p.shadow then p.shadow, err = load_shadow(p, is_shadow) end
 	if err then return nil, err end
