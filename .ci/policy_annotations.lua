@@ -27,7 +27,8 @@ local function default_of(key)
 		local is_text = type(key.default) == "string"
 		value = type(key.default) == "table" and "{}"
 			or is_text and ('"%s"'):format(key.default) or tostring(key.default)
-		if key[2].unit and not is_text then value = ("%s %s"):format(value, key[2].unit) end
+		local unit = not is_text and key[2].unit
+		if unit and unit ~= "share" then value = ("%s %s"):format(value, unit) end
 	end
 	return value and (" (%s)"):format(value) or ""
 end

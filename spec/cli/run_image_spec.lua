@@ -47,7 +47,7 @@ describe("gcscale run-image", function()
 			]], "run-image", "{}")
 			p:line "^booting$"
 			p:line "^no end$"
-			p:line "ready 0 chat.img is ready after [%d.]+ s: port 80 is at 127.64.0.1:8080$"
+			p:line "ready 0 chat.img is ready after [%d.]+ m?s: port 80 is at 127.64.0.1:8080$"
 			assert.equal(0, (p:stop()))
 			assert.equal("", p.stderr)
 		end)
@@ -121,7 +121,7 @@ describe("gcscale image check", function()
 		async.run(function(t)
 			local p = start(t, "ready('127.64.0.1', 0)", "image", "check", "{}")
 			assert.equal(0, p:wait(), p:describe())
-			assert.matches("^chat.img: boots in [%d.]+ s\nchat.img: its agent speaks\n"
+			assert.matches("^chat.img: boots in [%d.]+ m?s\nchat.img: its agent speaks\n"
 				.. "chat.img: its program runs\n$", p.stdout)
 		end)
 	end)
@@ -188,7 +188,7 @@ describe("a policy of machines", function()
 			p = run(t, LINES, "start_timeout = 0.2")
 			assert.equal(1, (p:wait()))
 			assert.matches("^gcscale: the program cannot be started: it does not listen on port 8001 after "
-				.. "0.2 s; ", p.stderr)
+				.. "200 ms; ", p.stderr)
 			assert_last_words(p.stderr)
 		end)
 	end)

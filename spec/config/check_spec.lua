@@ -28,7 +28,7 @@ describe("check", function()
 	it("shows what the plan would hold back", function()
 		local list = rows { plan = { up = { most = 2 } } }
 		assert.equal("0 1 1 2 2 2", column(list, "wanted"))
-		assert.equal("up.most: 2 in 60 s", list[5].limit)
+		assert.equal("up.most: 2 in 1 min", list[5].limit)
 	end)
 
 	it("says that a policy fails, and where", function()

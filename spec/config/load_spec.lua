@@ -1,6 +1,7 @@
 local policy = require "gridcentric.config.load"
 local ratio = require "gridcentric.policy.ratio"
 local tmp = require "spec.support.tmp"
+local schema = require "gridcentric.config.schema"
 
 describe("policy", function()
 	local dir
@@ -164,6 +165,57 @@ describe("policy", function()
 			assert.equal(429, p.held.status)
 		end)
 
+		it("takes a number of clones for a policy", function()
+			local p = assert(load [[return { app = { script = "server.lua" }, scale = 3 }]])
+			assert.equal(3, (p.scale(0, {}, {})))
+		end)
+
+		it("takes units wherever a size, a time or a share is expected", function()
+			local p = assert(load [[return {
+				app = { script = "server.lua", start_timeout = "1 min" },
+				held = { timeout = "10s" }, session_timeout = "2h", stop_timeout = "250 ms",
+				plan = { tolerance = "10%", up = { window = "3 s", most = "50 %" } },
+				health = { max_ejected = "25%", eject_time = "1m", check = { timeout = "500ms" } },
+				limits = { head = "8 KB", body = "2G", idle_timeout = "1 min" },
+				metrics = { jobs = { clones = "/metrics", metric = "jobs", every = "10s" } },
+				scale = min_of { 5, budget { memory = "2G", memory_per_clone = "1 GiB" } },
+			}]])
+			assert.equal(60, p.app.start_timeout)
+			assert.equal(10, p.held.timeout)
+			assert.equal(7200, p.session_timeout)
+			assert.equal(0.25, p.stop_timeout)
+			assert.near(0.1, p.plan.tolerance, 1e-12)
+			assert.equal(3, p.plan.up.window)
+			assert.same({ share = 0.5 }, p.plan.up.most)
+			assert.equal(0.25, p.health.max_ejected)
+			assert.equal(60, p.health.eject_time)
+			assert.equal(0.5, p.health.check.timeout)
+			assert.equal(8000, p.limits.head)
+			assert.equal(2 ^ 31, p.limits.body)
+			assert.equal(60, p.limits.idle_timeout)
+			assert.equal(10, p.metrics.jobs.every)
+			assert.equal(2, (p.scale(0, { clones = 0, coming = 0 }, {})))
+		end)
+
+		it("takes units for each key that has one", function()
+			local given = { seconds = { "1500 ms", 1.5 }, bytes = { "1 KB", 1000 }, MiB = { "1 GB", 953 },
+				share = { "50%", 0.5 } }
+			local seen = {}
+			local function look(keys)
+				for _, key in ipairs(keys) do
+					local unit = key[2].unit
+					if key[2].schema then look(key[2].schema) end
+					if unit then
+						seen[unit] = true
+						assert.equal(given[unit][2], key[2](given[unit][1]), key[1])
+						assert.is_nil((key[2] "1 parsec"))
+					end
+				end
+			end
+			look(schema.FILE)
+			assert.same({ seconds = true, bytes = true, MiB = true, share = true }, seen)
+		end)
+
 		it("tells the place of a mistake", function()
 			assert.equal("FILE:2: unexpected symbol near ','", wrong "return {\n,}")
 			assert.equal("FILE:2: oops", wrong "\nerror 'oops'")
@@ -178,6 +230,12 @@ describe("policy", function()
 		it("tells what is wrong with a key", function()
 			assert.equal('FILE: unknown key "listn" (did you mean "listen"?)',
 				wrong [[return { listn = 1 }]])
+			assert.equal('FILE: unknown key "replicas" (did you mean "clones"?)',
+				wrong [[return { replicas = 3 }]])
+			assert.equal('FILE: app: unknown key "command" (did you mean "script"?)',
+				wrong [[return { app = { command = "x" } }]])
+			assert.equal('FILE: app: args: a list expected, got the key "1"',
+				wrong [[return { app = { script = "server.lua", args = { ["1"] = "x" } } }]])
 			assert.equal("FILE: app: missing", wrong [[return {}]])
 			assert.equal("FILE: app: script: missing", wrong [[return { app = {} }]])
 			local function key(text)

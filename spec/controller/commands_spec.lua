@@ -29,7 +29,7 @@ describe("commands:", function()
 				clones = { max = 5 } }
 			assert.same({ "the policy file was loaded again", true }, { all:order { command = "reload" } })
 			assert.equal(2, service:report().wanted)
-			assert.equal("down.window: 60 s", service:report().limit)
+			assert.equal("down.window: 1 min", service:report().limit)
 			assert.equal(5, service.fleet.plan.options.max)
 			assert.equal("1 1 2", all:places(users))
 			assert.equal("least", service.traffic.router.route.name)

@@ -61,7 +61,7 @@ describe("plan", function()
 		for _, gap in ipairs { 1, 2, 4, 8, 16, 30, 30 } do
 			plan.refused(state, now, "no room")
 			assert.is_false(step(1, {}, now + gap - 0.01).launch)
-			assert.equal(("no room: next try in %.1f s"):format(gap), step(1, {}, now).limit)
+			assert.equal(("no room: next try in %g s"):format(gap), step(1, {}, now).limit)
 			now = now + gap
 			assert.is_true(step(1, {}, now).launch)
 		end

@@ -1,6 +1,8 @@
 -- Says in words why there are as many clones as there are: a decision, as the ledger has it, and
 -- what came of it. Pure.
 
+local units = require "gridcentric.util.units"
+
 local explain = {}
 
 ---An event as the ledger has it.
@@ -46,7 +48,9 @@ local function sort(events)
 	local function add(to, text, ...) table.insert(outcome[to], text:format(...)) end
 	for _, event in ipairs(events) do
 		local what, details = event.what, event.json or {}
-		if what == "ready" then add("ready", "clone %d, after %d ms", event.vmid, details.ms) end
+		if what == "ready" then
+			add("ready", "clone %d, after %s", event.vmid, units.show(details.ms / 1000, "s"))
+		end
 		if what == "drain" then add("gone", "clone %d", event.vmid) end
 		if what == "failed" or what == "denied" then add("failed", "%s", event.text) end
 	end

@@ -10,6 +10,7 @@ local host_port = require "gridcentric.util.host_port"
 local journal = require "gridcentric.cli.journal"
 local platform = require "gridcentric.platform"
 local service_name = require "gridcentric.util.service_name"
+local units = require "gridcentric.util.units"
 local uv = require "luv"
 
 local SIGNALS = { sigint = 2, sigterm = 15 }
@@ -61,7 +62,7 @@ local function find_endpoint(domains, port)
 end
 
 local function tell_ready(self, seconds)
-	local text = ("%s is ready after %.1f s"):format(self.name, seconds)
+	local text = ("%s is ready after %s"):format(self.name, units.show(seconds, "s"))
 	if self.args.port == 0 then return say(self, "ready", text) end
 	gc.list_domains(function(domains)
 		local endpoint = find_endpoint(domains, self.args.port)

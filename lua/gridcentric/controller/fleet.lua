@@ -15,6 +15,7 @@ local plan = require "gridcentric.plan"
 local pool = require "gridcentric.controller.pool"
 local queue = require "gridcentric.util.queue"
 local retirement = require "gridcentric.controller.retirement"
+local units = require "gridcentric.util.units"
 local victims = require "gridcentric.controller.victims"
 
 local fleet = {}
@@ -208,7 +209,8 @@ local function bury(self, clone, info)
 		return
 	end
 	self.counters.died = self.counters.died + 1
-	self.event("died", vmid, ("clone %d died after %.1f s: %s"):format(vmid, age, info.text),
+	self.event("died", vmid, ("clone %d died after %s: %s"):format(vmid, units.show(age, "s"),
+		info.text),
 		{ status = info.status, signal = info.signal, connections = clone.connections })
 	return age
 end

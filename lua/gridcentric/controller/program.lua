@@ -1,5 +1,7 @@
 -- The program that clones are made from: vmid 0. Its clones outlive it, so it is started anew.
 
+local units = require "gridcentric.util.units"
+
 local program = {}
 
 local FIRST_GAP_S = 1 -- before it is started anew; doubled each time it died young or did not start
@@ -72,7 +74,8 @@ end
 
 local function give_up(self, timeout)
 	self.platform:stop(0, 0)
-	settle(self, nil, ("it does not listen on port %d after %g s"):format(self.platform.port, timeout))
+	settle(self, nil, ("it does not listen on port %d after %s"):format(self.platform.port,
+		units.show(timeout, "s")))
 end
 
 ---@param callback fun(ok: true?, err: string?, code: string?) it is ready, or never will be

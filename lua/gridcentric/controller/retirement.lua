@@ -7,6 +7,7 @@
 -- over, or after drain_timeout: what goes on then is cut.
 
 local pool = require "gridcentric.controller.pool"
+local units = require "gridcentric.util.units"
 
 local retirement = {}
 
@@ -70,8 +71,8 @@ function Retirement:retire(clone, why, decision)
 	if clone.state == "planned" then return self.pool:move(clone, "dead") end
 	local is_idle = pool.is_idle(clone)
 	self.event("drain", clone.vmid, is_idle and ("clone %d is ended: %s"):format(clone.vmid, why)
-		or ("clone %d is drained, for %g s at most: %s"):format(
-			clone.vmid, self.policy.drain_timeout, why),
+		or ("clone %d is drained, for %s at most: %s"):format(
+			clone.vmid, units.show(self.policy.drain_timeout, "s"), why),
 		{ connections = clone.connections, sessions = clone.sessions, decision = decision })
 	if not is_idle then return drain(self, clone) end
 	stop(self, clone, self.policy.stop_timeout)
@@ -98,8 +99,8 @@ function Retirement:tick()
 	for _, clone in ipairs(table.move(self.pool.draining, 1, #self.pool.draining, 1, {})) do
 		if clone.state == "draining" and now >= clone.ends_at then
 			self.counters.cut = self.counters.cut + clone.connections
-			self.event("cut", clone.vmid, ("clone %d is ended with %s after %g s"):format(
-				clone.vmid, count_of(clone), self.policy.drain_timeout))
+			self.event("cut", clone.vmid, ("clone %d is ended with %s after %s"):format(
+				clone.vmid, count_of(clone), units.show(self.policy.drain_timeout, "s")))
 			stop(self, clone, self.policy.stop_timeout)
 		end
 	end

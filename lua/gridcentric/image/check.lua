@@ -4,6 +4,7 @@
 local async = require "gridcentric.platform.async"
 local platform = require "gridcentric.platform"
 local service_name = require "gridcentric.util.service_name"
+local units = require "gridcentric.util.units"
 local uv = require "luv"
 
 local check = {}
@@ -55,7 +56,7 @@ local function on_domain(self, vmid, state, info)
 	if vmid ~= 0 or self.is_over then return end
 	if state == "ready" then
 		self.is_ready = true
-		self.tell(("boots in %.1f s"):format((uv.now() - self.since) / 1000))
+		self.tell("boots in " .. units.show((uv.now() - self.since) / 1000, "s"))
 		self.tell "its agent speaks"
 		self.timer:start(SETTLE_MS, 0, function()
 			self.tell "its program runs"

@@ -8,6 +8,7 @@
 
 local close_handle = require "gridcentric.util.close"
 local host_port = require "gridcentric.util.host_port"
+local units = require "gridcentric.util.units"
 local uv = require "luv"
 
 local MAX_HEAD = 16 * 1024
@@ -110,7 +111,7 @@ return function(target, limits, callback)
 		text = "",
 	}, Get)
 	get.timer:start(math.ceil(limits.timeout * 1000), 0, function()
-		get:finish(nil, ("no answer within %g s"):format(limits.timeout))
+		get:finish(nil, "no answer within " .. units.show(limits.timeout, "s"))
 	end)
 	local ok, err = get.socket:connect(target.host, target.port,
 		function(...) get:on_connected(...) end)

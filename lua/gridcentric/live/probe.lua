@@ -2,6 +2,7 @@
 
 local close_handle = require "gridcentric.util.close"
 local host_port = require "gridcentric.util.host_port"
+local units = require "gridcentric.util.units"
 local uv = require "luv"
 
 local MAX_LINE = 1024 -- bytes that the first line of an answer may have
@@ -49,7 +50,7 @@ return function(ip, port, check, callback)
 		callback(why)
 	end
 	timer:start(math.ceil(check.timeout * 1000), 0, function()
-		finish(("no answer within %g s"):format(check.timeout))
+		finish("no answer within " .. units.show(check.timeout, "s"))
 	end)
 	local ok, err = tcp:connect(ip, port, function(err)
 		if err or not check.path then return finish(err) end

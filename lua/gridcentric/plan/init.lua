@@ -11,6 +11,7 @@
 -- deaths no more are made at all until one that is left proves itself, or reset().
 
 local pace = require "gridcentric.plan.pace"
+local units = require "gridcentric.util.units"
 
 local plan = {}
 
@@ -104,7 +105,7 @@ function plan.obstacle(state, now)
 		return ("%d clones died young: no more are made"):format(state.young_deaths)
 	end
 	if now < state.resume_at then
-		return ("%s: next try in %.1f s"):format(state.why, state.resume_at - now)
+		return ("%s: next try in %s"):format(state.why, units.show(state.resume_at - now, "s"))
 	end
 end
 

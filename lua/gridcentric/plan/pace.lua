@@ -14,6 +14,7 @@
 -- Pure: the time is an argument, and the state is data.
 
 local rate = require "gridcentric.plan.rate"
+local units = require "gridcentric.util.units"
 local window = require "gridcentric.plan.window"
 
 local pace = {}
@@ -63,7 +64,7 @@ end
 -- The most that it may change by, of what was there when the period began.
 local function allowance(amount, before)
 	if amount.n then return amount.n, tostring(amount.n) end
-	return math.max(math.ceil(amount.share * before), 1), ("%g%%"):format(amount.share * 100)
+	return math.max(math.ceil(amount.share * before), 1), units.show(amount.share, "%")
 end
 
 ---@class gridcentric.Way one of the two, at a step
@@ -84,7 +85,9 @@ end
 
 local function cooldown(way, now)
 	local left = way.since + way.o.cooldown - now
-	if left > 0 then return ("%s.cooldown: %.0f s left"):format(way.name, math.ceil(left)) end
+	if left > 0 then
+		return ("%s.cooldown: %s left"):format(way.name, units.show(math.ceil(left), "s"))
+	end
 end
 
 -- How much of a change the rate leaves.
@@ -93,13 +96,16 @@ local function limit_rate(way, now, wanted, change)
 	local done = rate.within(way.changes, now, way.o.period)
 	local most, text = allowance(way.o.most, wanted - way.sign * done)
 	if change <= most - done then return change end
-	return math.max(most - done, 0), ("%s.most: %s in %g s"):format(way.name, text, way.o.period)
+	return math.max(most - done, 0), ("%s.most: %s in %s"):format(way.name, text,
+		units.show(way.o.period, "s"))
 end
 
 -- Goes to what is desired, no further than `steady`, which the window allows.
 local function go(p, now, way, desired, steady)
 	local window_limit
-	if steady ~= desired then window_limit = ("%s.window: %g s"):format(way.name, way.o.window) end
+	if steady ~= desired then
+		window_limit = ("%s.window: %s"):format(way.name, units.show(way.o.window, "s"))
+	end
 	local change = way.sign * (steady - p.wanted)
 	if change <= 0 then return p.wanted, window_limit end
 	local is_cooling = cooldown(way, now)
@@ -140,7 +146,7 @@ end
 function pace.step(p, o, now, desired)
 	local bounded, limit = clamp(o, desired)
 	if math.abs(bounded - p.wanted) <= o.tolerance * p.wanted and bounded ~= p.wanted then
-		bounded, limit = p.wanted, ("tolerance: %g%%"):format(o.tolerance * 100)
+		bounded, limit = p.wanted, "tolerance: " .. units.show(o.tolerance, "%")
 	end
 	local least, most = hear(p, o, now, bounded)
 	local wanted, pace_limit = bounded, nil

@@ -181,7 +181,8 @@ end
 function types.share(min, max)
 	min, max = min or 0, max or 1
 	return quantity {
-		units = units.SHARE, min = min, max = max, manual = ("%s to %s"):format(min, max),
+		units = units.SHARE, min = min, max = max, unit = "share",
+		manual = ("%s to %s"):format(min, max),
 		expected = range('a share such as 0.5 or "50%",', min, max),
 	}
 end
