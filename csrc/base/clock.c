@@ -2,7 +2,6 @@
 #include "base/clock.h"
 
 #include <assert.h>
-#include <time.h>
 
 static int64_t read_clock(clockid_t id)
 {
@@ -26,6 +25,15 @@ int64_t clock_us(void)
 int64_t clock_ms(void)
 {
 	return clock_ns() / CLOCK_MS_NS;
+}
+
+struct timespec clock_deadline(int64_t delay_ms)
+{
+	int64_t at = clock_ns() + delay_ms * CLOCK_MS_NS;
+
+	assert(delay_ms >= 0);
+	return (struct timespec){ .tv_sec = at / (1000 * CLOCK_MS_NS),
+				  .tv_nsec = at % (1000 * CLOCK_MS_NS) };
 }
 
 int64_t clock_wall_ns(void)

@@ -9,6 +9,7 @@
 #define GC_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 #define CLOCK_MS_NS 1000000 /* nanoseconds in a millisecond */
 
@@ -16,6 +17,9 @@
 int64_t clock_ms(void);
 int64_t clock_us(void);
 int64_t clock_ns(void);
+
+/* CLOCK_MONOTONIC delay_ms from now, for functions that wait until then. */
+struct timespec clock_deadline(int64_t delay_ms);
 
 /* CLOCK_REALTIME: milliseconds or nanoseconds since the epoch. */
 int64_t clock_wall_ms(void);

@@ -165,8 +165,7 @@ int engine_open(struct engine *engine, int owner, const char *service,
 		return err->code;
 	setenv("GRIDCENTRIC_STATE", engine->state.dir, 1);
 	hooks_init(&engine->hooks, &engine->loop);
-	engine->ledger =
-		ledger_open(&engine->loop, &engine->state, engine->name);
+	engine->ledger = ledger_open(&engine->state, engine->name);
 	return control_socket_open(engine, err);
 }
 

@@ -571,7 +571,7 @@ static int open_ledger(lua_State *L)
 {
 	struct parts *p = get(L);
 
-	p->ledger = ledger_open(&p->loop, &p->state, luaL_checkstring(L, 2));
+	p->ledger = ledger_open(&p->state, luaL_checkstring(L, 2));
 	return 0;
 }
 

@@ -1,43 +1,51 @@
 /*
  * ledger - the history of an engine: tickets, domains, events, in SQLite
  *
- * Writes are queued and go out in one transaction a short time later
- * (LEDGER_DELAY_MS), so that no ticket waits for a disk. A ledger that cannot
- * be opened or written (read-only, full, corrupt) is told once on stderr and
- * the engine works on without history, trying again now and then; a corrupt
- * file is put aside under another name, never deleted. Several engines share
- * one file (WAL), and none waits for another: a stopped one can hold its lock.
+ * Rows are queued and written by a thread, in one transaction a short time
+ * later (LEDGER_DELAY_MS): nothing here waits for a disk, except
+ * ledger_close(), which waits for a few seconds at most. Where the disk is
+ * slower than the rows come, those beyond LEDGER_MAX_QUEUE are dropped. A
+ * ledger that cannot be opened or written (read-only, full, corrupt) is reported
+ * once on stderr, and the engine works on without history, trying again now and
+ * then. Dropped rows are counted, and an event "ledger gap" stands in their
+ * place. A corrupt file is put aside under another name, never deleted.
  *
- * Rows of an engine that died stay as they were; who opens the ledger next
- * marks them: see ledger_bury(). For this, an engine's record must be locked
- * (record.h) from before ledger_open() until after ledger_close().
+ * Several engines share one file (WAL), and none waits for another: a stopped
+ * one can hold its lock. The rows of an engine that died stay as they were until
+ * another one opens the ledger, which marks them: see ledger_bury(). For this,
+ * an engine's record must be locked (record.h) from before ledger_open() until
+ * after ledger_close().
  *
- * ledger.c: the queue; ledger_db.c: the file; ledger_print.c: for readers.
+ * ledger.c: the queue and the thread; ledger_writer.c: what the thread writes;
+ * ledger_db.c: the file; ledger_print.c: for readers.
  */
 #ifndef GC_ENGINE_STATE_LEDGER_H
 #define GC_ENGINE_STATE_LEDGER_H
 
+#include <stdint.h>
+
 #include "base/err.h"
-#include "base/loop.h"
 #include "engine/state/state.h"
 
 #define LEDGER_DELAY_MS	 20
-#define LEDGER_KEEP_ROWS 100000 /* of each table; older ones go */
+#define LEDGER_MAX_QUEUE (8 * 1024 * 1024) /* bytes that wait to be written */
+#define LEDGER_KEEP_ROWS 100000 /* of each table; older ones are removed */
 #define LEDGER_MAX_TEXT	 16384	/* bytes; longer texts are cut, JSON left out */
 
 struct ledger;
 
 /*
- * Never fails: without a usable file it keeps nothing, and says so (NULL, when
- * there is no memory, is good for all functions here). engine is "NAME-PID".
- * The file is opened from the loop, with the first write. state must outlive
- * the ledger.
+ * Starts the thread, which opens the file. engine is "NAME-PID". Never fails:
+ * without a usable file nothing is kept, which is reported; all functions here
+ * take NULL, which is returned where there can be no thread.
  */
-struct ledger *ledger_open(struct loop *loop, const struct state *state,
-			   const char *engine);
+struct ledger *ledger_open(const struct state *state, const char *engine);
 
-/* Writes what is queued, marks what has not been brought to an end as "lost",
- * closes. */
+/*
+ * Writes what is queued, marks as "lost" what has not come to an end, closes the
+ * file and ends the thread. Where the disk does not answer within a few
+ * seconds, the thread and its memory are left behind: the process must end soon.
+ */
 void ledger_close(struct ledger *ledger);
 
 /* Inserts or changes the row of a ticket. */
