@@ -163,25 +163,33 @@ static int is_loopback_text(const char *hex)
 	return strcmp(hex, "00000000000000000000000001000000") == 0;
 }
 
-/* A listener: its address, as is_loopback_text() takes it, and its inode. */
-typedef void on_listener(void *owner, const char *hex, unsigned long inode);
+/* A listener. */
+struct listener {
+	char hex[33]; /* its address, as is_loopback_text() takes it */
+	unsigned port;
+	unsigned long inode;
+};
 
-/* Calls found for each listener on the port in a table of the kernel. */
+typedef void on_listener(void *owner, const struct listener *listener);
+
+/* Calls found for each listener on the port, 0: any, in a table of the
+ * kernel. */
 static void scan_table(const char *table, unsigned port, on_listener *found,
 		       void *owner)
 {
 	FILE *file = fopen(table, "re");
-	unsigned local, state;
-	unsigned long inode;
-	char line[512], hex[33];
+	struct listener listener;
+	unsigned state;
+	char line[512];
 
 	while (file && fgets(line, sizeof line, file))
 		if (sscanf(line,
 			   " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x "
 			   "%*x:%*x %*x %*u %*d %lu",
-			   hex, &local, &state, &inode) == 4 &&
-		    local == port && state == TCP_LISTEN)
-			found(owner, hex, inode);
+			   listener.hex, &listener.port, &state,
+			   &listener.inode) == 4 &&
+		    state == TCP_LISTEN && (!port || listener.port == port))
+			found(owner, &listener);
 	if (file)
 		fclose(file);
 }
@@ -192,22 +200,32 @@ static void scan_tables(int port, on_listener *found, void *owner)
 	scan_table("/proc/self/net/tcp6", (unsigned)port, found, owner);
 }
 
-static void on_any(void *owner, const char *hex, unsigned long inode)
-{
-	enum listening *listening = owner;
+struct best {
+	enum listening listening;
+	unsigned port;
+};
 
-	if (!is_loopback_text(hex))
-		*listening = LISTENING;
-	else if (*listening == LISTENING_NOWHERE)
-		*listening = LISTENING_LOOPBACK;
+static void keep_best(void *owner, const struct listener *listener)
+{
+	struct best *best = owner;
+	enum listening listening = is_loopback_text(listener->hex)
+					   ? LISTENING_LOOPBACK
+					   : LISTENING;
+
+	if (listening <= best->listening)
+		return;
+	best->listening = listening;
+	best->port = listener->port;
 }
 
-enum listening connections_listening(int port)
+enum listening connections_listening(int *port)
 {
-	enum listening listening = LISTENING_NOWHERE;
+	struct best best = { .listening = LISTENING_NOWHERE };
 
-	scan_tables(port, on_any, &listening);
-	return listening;
+	scan_tables(*port, keep_best, &best);
+	if (!*port)
+		*port = (int)best.port;
+	return best.listening;
 }
 
 struct inodes {
@@ -215,12 +233,12 @@ struct inodes {
 	int n, max;
 };
 
-static void add_inode(void *owner, const char *hex, unsigned long inode)
+static void add_inode(void *owner, const struct listener *listener)
 {
 	struct inodes *inodes = owner;
 
 	if (inodes->n < inodes->max)
-		inodes->items[inodes->n++] = inode;
+		inodes->items[inodes->n++] = listener->inode;
 }
 
 int connections_listeners(int port, unsigned long *inodes, int max)

@@ -27,8 +27,9 @@ enum listening {
 	LISTENING,	    /* where others reach it */
 };
 
-/* Whether something listens on the TCP port. */
-enum listening connections_listening(int port);
+/* Whether something listens on the TCP port; with *port 0: on any, which is
+ * stored there. */
+enum listening connections_listening(int *port);
 
 /* Fills inodes with those of the sockets that listen on the TCP port, at most
  * max. Returns how many. */

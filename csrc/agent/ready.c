@@ -43,14 +43,16 @@ void ready_tell_again(struct agent *agent)
 
 /* ---- looking ----------------------------------------------------------- */
 
-static void tell_loopback(struct agent *agent)
+/* A VM that is to have a port is not ready then; another one is, with a note:
+ * its program may serve nobody outside. */
+static void tell_loopback(struct agent *agent, int port)
 {
 	struct err err;
 
-	err_say(&err, -EADDRNOTAVAIL,
+	err_say(&err, agent->port ? -EADDRNOTAVAIL : 0,
 		"the program listens on 127.0.0.1:%d only; in a VM it has to "
 		"listen on 0.0.0.0, see $HOST",
-		agent->port);
+		port);
 	ready_tell(agent, &err);
 }
 
@@ -68,15 +70,18 @@ static void look(struct loop_timer *timer)
 	struct agent *agent = container_of(timer, struct agent, ready_timer);
 	int64_t since_ms = loop_now() - agent->since_ms;
 	enum listening listening = LISTENING_NOWHERE;
+	int port = agent->port;
 
 	if (agent->state == AGENT_RUNNING)
-		listening = agent->port ? connections_listening(agent->port)
-					: LISTENING;
+		listening = connections_listening(&port);
+	if (listening == LISTENING_NOWHERE && !port &&
+	    (!agent->options.argv[0] || since_ms >= READY_PORTLESS_MS))
+		listening = LISTENING; /* it is ready without */
 	if (listening == LISTENING)
 		ready_tell(agent, agent->note.text[0] ? &agent->note : NULL);
 	else if (listening == LISTENING_LOOPBACK &&
 		 since_ms >= READY_LOOPBACK_MS)
-		tell_loopback(agent);
+		tell_loopback(agent, port);
 	else if (agent->is_clone && since_ms >= READY_CLONE_MS)
 		tell_nobody(agent);
 	else
@@ -88,8 +93,10 @@ static void look(struct loop_timer *timer)
 
 int ready_is_listening(const struct agent *agent)
 {
-	return !agent->port || agent->programs.may_watch ||
-	       connections_listening(agent->port) == LISTENING;
+	int port = agent->port;
+
+	return !port || agent->programs.may_watch ||
+	       connections_listening(&port) == LISTENING;
 }
 
 void ready_wait_clone(struct agent *agent, const struct err *note)

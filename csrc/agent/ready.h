@@ -10,6 +10,10 @@
  *			source. If nobody listens then, for READY_CLONE_MS:
  *			post-clone may have restarted the service
  *
+ * A VM without a port is ready when its program listens anywhere, or after
+ * READY_PORTLESS_MS: it may be one that does not listen. If it listens on
+ * loopback only, READY comes with a note.
+ *
  * A VM that scales itself has a proxy of its own at the port, which its clones
  * do not have: they are ready as they are.
  */
@@ -22,6 +26,7 @@
 #define READY_LOOK_SLOW_MS 50 /* the same, after READY_SLOW_MS */
 #define READY_SLOW_MS	   1000
 #define READY_LOOPBACK_MS  1000 /* for a listener on loopback to be replaced */
+#define READY_PORTLESS_MS  3000 /* for a program without a port to listen */
 #define READY_CLONE_MS	   5000 /* for a clone's program to listen */
 
 /* Starts the program, if the agent has one, and waits for its port. */

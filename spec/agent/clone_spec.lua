@@ -33,6 +33,14 @@ local function prepare(engine, snapshot)
 	assert.same({ snapshot or 1, 0, "" }, engine:expect "PREPARED")
 end
 
+local LISTENER = [[
+	local uv = require "luv"
+	local server = uv.new_tcp()
+	assert(server:bind(%q, 8001))
+	assert(server:listen(1, print))
+	uv.run()
+]]
+
 describe("the program of the agent", function()
 	it("gets its port, and is ready when it listens there", function()
 		agent.run(function(t)
@@ -63,18 +71,24 @@ describe("the program of the agent", function()
 		agent.run(function(t)
 			if agent.missing_cards then pending(agent.missing_cards) end
 			for _, address in ipairs{ "127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1" } do
-				local engine = agent.boot(t, { "lua5.4", "-e", ([[
-					local uv = require "luv"
-					local server = uv.new_tcp()
-					assert(server:bind(%q, 8001))
-					assert(server:listen(1, print))
-					uv.run()
-				]]):format(address) }, { port = 8001, cards = agent.cards })
+				local engine = agent.boot(t, { "lua5.4", "-e", LISTENER:format(address) },
+					{ port = 8001, cards = agent.cards })
 				local _, code, text = table.unpack(engine:expect "READY")
 				assert.equal(-99, code)
 				assert.equal("the program listens on 127.0.0.1:8001 only; in a VM it has to listen on "
 					.. "0.0.0.0, see $HOST", text)
 			end
+		end)
+	end)
+
+	it("of a VM without a port is ready when it listens, and noted where nobody gets there", function()
+		agent.run(function(t)
+			for address, note in pairs{ ["0.0.0.0"] = "", ["127.0.0.1"] = "the program listens on "
+				.. "127.0.0.1:8001 only; in a VM it has to listen on 0.0.0.0, see $HOST" } do
+				local engine = agent.boot(t, { "lua5.4", "-e", LISTENER:format(address) }, {})
+				assert.same({ 0, 0, note }, engine:expect "READY")
+			end
+			assert.same({ 0, 0, "" }, agent.boot(t, { "sleep", "1000" }, {}):expect "READY")
 		end)
 	end)
 

@@ -142,6 +142,21 @@ describe("gcscale image check", function()
 		end)
 	end)
 
+	it("says that nobody could reach its program, as run-image and policies do", function()
+		async.run(function(t)
+			local p = start(t, "starting() starting('the program listens on 127.0.0.1:8001 only')",
+				"image", "check", "{}")
+			assert.equal(1, (p:wait()))
+			assert.matches("^gcscale: chat.img: the program listens on 127%.0%.0%.1:8001 only", p.stderr)
+			p = start(t, [[
+				console(("port %d\r\n"):format(machine.port))
+				ended(256)
+			]], "image", "check", "{}", "--port", "8001")
+			assert.equal(1, (p:wait()))
+			assert.matches("\nport 8001\n$", p.stderr)
+		end)
+	end)
+
 	it("can be interrupted", function()
 		async.run(function(t)
 			local sign = t.tmpdir() .. "/sign"

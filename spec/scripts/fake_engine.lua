@@ -5,7 +5,7 @@
 --	                               has_lan
 --	say(type, field ...)           sends a message
 --	console(bytes)                 the machine writes that on its console
---	starting(), ready(ip, port)    how it is
+--	starting(text), ready(ip, port)    how it is
 --	ended(status)                  a wait status, as of waitpid
 --	stay()                         it does not end when it is told to
 --	once_exists(path, fn)          when the spec has made that file
@@ -25,13 +25,13 @@ local env = setmetatable({}, { __index = _G })
 
 function env.say(...) channel:write(assert(wire.encode(...))) end
 
-local function domain(vmid, state, status, ip, port, ticket)
-	env.say("DOMAIN", vmid, state, 4711, status, ip or "", port or 0, ticket or "", "")
+local function domain(vmid, state, status, ip, port, ticket, text)
+	env.say("DOMAIN", vmid, state, 4711, status, ip or "", port or 0, ticket or "", text or "")
 end
 
 function env.console(bytes) env.say("CONSOLE", 0, bytes) end
 function env.stay() stays = true end
-function env.starting() domain(0, STARTING, -1) end
+function env.starting(text) domain(0, STARTING, -1, nil, nil, nil, text) end
 function env.ended(status) domain(0, ENDED, status) end
 
 function env.ready(ip, port)

@@ -97,16 +97,19 @@ static void message(struct backend *b, struct domain *from,
 		qemu_snapshot_prepared(from->data, msg);
 }
 
-/* note: what went wrong in its post-clone, which the clone lives with. */
+/* note: of a clone, what went wrong in its post-clone, which it lives with; of
+ * a first VM, what its owner should know. */
 static int admit(struct backend *b, struct domain *domain, const char *note,
 		 struct err *err)
 {
 	struct qemu_vm *vm = domain->data;
 
 	assert(vm && vm->domain == domain);
-	if (note[0])
+	if (note[0] && vm->vm.is_clone)
 		ledger_event(b->engine->ledger, "hook failed", domain->vmid,
 			     note, "");
+	else if (note[0])
+		domain_announce(domain, note);
 	return vm->vm.is_clone ? qemu_vm_plug(vm, err) : 0;
 }
 

@@ -206,7 +206,12 @@ local MACHINES = { title = "Virtual machines",
 			},
 			{
 				name = "check", text = "Boot an image, and report what is missing in it.",
-				arguments = { IMAGE }, options = { MEMORY, CPUS, ACCEL },
+				arguments = { IMAGE }, options = {
+					MEMORY, CPUS, ACCEL,
+					{ "--port", value = "N", convert = values.port,
+						text = "Port on which the program is to listen. Without it the program may listen on any "
+							.. "port, or on none." },
+				},
 			},
 		},
 	},

@@ -42,6 +42,10 @@ end
 -- Why nobody has spoken within the time: as far as it can be seen from outside.
 local function why_silent(self)
 	local seconds = LIMIT_MS // 1000
+	if self.has_spoken and self.port then
+		return ("gridcentric-agent has spoken, but no program listens on port %d after %d s"):format(
+			self.port, seconds)
+	end
 	if self.has_spoken then
 		return ("gridcentric-agent has spoken, but is not ready after %d s"):format(seconds)
 	end
@@ -64,6 +68,8 @@ local function on_domain(self, vmid, state, info)
 		end)
 	elseif self.is_ready then
 		conclude(self, nil, ("its program ended, and the machine with it: %s"):format(info.text))
+	elseif state == "starting" and self.has_spoken and info.text ~= "" then
+		conclude(self, nil, info.text) -- what would keep users out
 	elseif state == "starting" then
 		self.has_spoken = true
 	else
@@ -73,7 +79,8 @@ local function on_domain(self, vmid, state, info)
 end
 
 ---Begins; callback(true), or callback(nil, err) with what is missing, when the machine has ended.
----@param options table { image = path, memory = MiB, cpus =, accel = }
+---@param options table { image = path, port =, memory = MiB, cpus =, accel = } port: on which its
+---  program is to listen; nil: on any, or none
 ---@param tell fun(text: string) told of each thing that is well
 ---@param callback fun(ok: true?, err: string?)
 ---@return gridcentric.ImageCheck?
@@ -82,12 +89,13 @@ function check.start(options, tell, callback)
 	local image, missing = uv.fs_realpath(options.image)
 	if not image then return nil, (missing:gsub("^%w+: ", "")) end
 	local vm, err = platform.vm {
-		name = service_name(image:match "[^/]*$"), image = image, port = 0, memory = options.memory,
-		cpus = options.cpus, accel = options.accel, network = "user", spare = 0,
+		name = service_name(image:match "[^/]*$"), image = image, port = options.port or 0,
+		memory = options.memory, cpus = options.cpus, accel = options.accel, network = "user", spare = 0,
 	}
 	if not vm then return nil, err end
 	local self = setmetatable({
 		vm = vm, timer = uv.new_timer(), tell = tell, callback = callback, since = uv.now(),
+		port = options.port,
 		is_over = false,
 	}, Check)
 	async.hold()
