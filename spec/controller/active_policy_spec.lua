@@ -40,8 +40,8 @@ describe("controller.active_policy", function()
 		for i = 1, 3 do assert.equal(5, all:ask(i, {})) end
 		assert.equal(3, all.counters.policy_errors)
 		assert.equal(1, #events)
-		assert.matches("^policy: scale failed, its last word stands: .*active_policy_spec.lua:%d+: oops$",
-			events[1])
+		assert.matches("^policy: scale failed, the number of clones stays: "
+			.. ".*active_policy_spec.lua:%d+: oops$", events[1])
 		assert.matches("oops$", all.faults:text())
 		is_broken = false
 		all:ask(9, {})
@@ -81,7 +81,7 @@ describe("controller.active_policy", function()
 		}
 		all:on_clone(3)
 		assert.equal(2, #events) -- of which the second is about telling the first
-		assert.matches("^policy: on_clone failed, it is passed over: ", events[1])
+		assert.matches("^policy: on_clone failed, the call is skipped: ", events[1])
 		assert.matches("^policy: on_event failed, .*: no policy$", events[2])
 		all:on_event { what = "policy", text = "" }
 		assert.equal(2, #events)

@@ -1,8 +1,15 @@
 -- Asks a policy for the number of clones: `scale`, and `on_missing` where scale lacks a metric.
+--
+-- Code of the policy's file gets a copy of the sample, and is interrupted if it takes too long.
+-- Ready policies need neither.
 
 local combine = require "gridcentric.policy.combine"
-local guard = require "gridcentric.util.guard"
 local origin = require "gridcentric.policy.origin"
+local printable = require "gridcentric.util.printable"
+local sandbox = require "gridcentric.policy.sandbox"
+local view = require "gridcentric.policy.sandbox.view"
+
+local LONGEST_REASON, LONGEST_ERROR = 300, 600
 
 -- The number where scale lacks a metric.
 local function substitute(p, now, sample, state, last, is_early)
@@ -42,6 +49,28 @@ local function ask(p, now, sample, state, last, is_early, fault)
 		limits ~= nil and limits.is_limited == true
 end
 
+-- Whether no code of the file runs in it.
+local function is_ready(p)
+	return origin.is_ready(p.scale)
+		and (type(p.on_missing) ~= "function" or origin.is_ready(p.on_missing))
+end
+
+-- Nearly all texts are short and plain already.
+local function one_line(text, longest)
+	if #text <= longest and not text:find "[^\32-\126]" then return text end
+	return printable.line(text, longest)
+end
+
+-- Makes what was said fit to be shown. Of a failure, desired is the text and reason the code.
+local function conclude(p, fault, ok, desired, reason, missing, is_limited)
+	if not ok then
+		local err = one_line(desired, LONGEST_ERROR)
+		return nil, origin.blame(p[fault.key], err), nil, nil, reason
+	end
+	missing = missing and one_line(missing, LONGEST_REASON)
+	return desired, one_line(reason, LONGEST_REASON), missing, is_limited
+end
+
 ---Asks the policy. Never raises.
 ---@param p gridcentric.Policy
 ---@param now number seconds
@@ -53,10 +82,13 @@ end
 ---@return string reason or, without desired, what is wrong with the policy
 ---@return string? missing the metric that the policy lacked, in words: on_missing has decided
 ---@return boolean? is_limited whether a limit of the policy's keeps it from wanting more
+---@return string? code "INTERRUPTED" where it took too long
 return function(p, now, sample, state, last, is_early)
 	local fault = {}
-	local ok, desired, reason, missing, is_limited =
-		xpcall(ask, guard.text, p, now, sample, state, last, is_early, fault)
-	if not ok then return nil, origin.blame(p[fault.key], desired) end
-	return desired, reason, missing, is_limited
+	if is_ready(p) then
+		return conclude(p, fault,
+			xpcall(ask, sandbox.error_text, p, now, sample, state, last, is_early, fault))
+	end
+	return conclude(p, fault,
+		sandbox.call(ask, p, now, view.copy(sample), state, last, is_early, fault))
 end

@@ -7,20 +7,24 @@
 --		scale = ratio { metric = "sessions", per_clone = 2 },
 --	}
 --
--- The file is Lua and is executed, with the standard library and the ready policies as globals. Its
--- heart is `scale`, a pure function (now, sample, state) -> desired number of clones, reason.
+-- The file is Lua and is run in a sandbox, with copies of the standard library and the ready
+-- policies as globals. Its heart is `scale`, a pure function (now, sample, state) -> desired number
+-- of clones, reason.
 
 local uv = require "luv"
 local app = require "gridcentric.config.app"
 local decide = require "gridcentric.config.decide"
+local environment = require "gridcentric.policy.sandbox.environment"
 local globals = require "gridcentric.config.globals"
-local guard = require "gridcentric.util.guard"
 local options = require "gridcentric.util.options"
+local sandbox = require "gridcentric.policy.sandbox"
 local schema = require "gridcentric.config.schema"
 local script = require "gridcentric.config.script"
 local service_name = require "gridcentric.util.service_name"
 
 local policy = { decide = decide }
+
+local LOAD_LIMIT_S = 2 -- processor time that a file may take to be run
 
 -- What a policy file may say, gridcentric.PolicyFile, is described in schema.lua.
 
@@ -124,26 +128,15 @@ local function is_readable(path)
 	return not why, why and ("%s: %s"):format(path, why)
 end
 
--- Runs the chunk; one that would run an event loop of its own is a program and no policy.
-local function call(chunk, path)
-	local run_loop = uv.run
-	function uv.run()
-		error(("%s: this is a program, not a policy file: name it there, app = { script = %q }"):format(
-			path, path:match "[^/]*$"), 0)
-	end
-	local done, value = xpcall(chunk, guard.text)
-	uv.run = run_loop
-	return done, value
-end
-
 local function run(path)
 	local ok, err = is_readable(path)
 	if not ok then return nil, err end
-	local env = setmetatable({}, { __index = _G })
-	for name, ready in pairs(globals) do env[name] = ready end
+	local env = environment.new(globals,
+		("%s: this is a program, not a policy file: name it there, app = { script = %q }"):format(
+			path, path:match "[^/]*$"))
 	local chunk, syntax_err = loadfile(path, "t", env)
 	if not chunk then return nil, syntax_err end
-	local done, value = call(chunk, path)
+	local done, value = sandbox.call_within(LOAD_LIMIT_S, chunk)
 	if not done then return nil, value end
 	if type(value) ~= "table" then
 		return nil, ("%s: a policy file ends with return { ... }"):format(path)
@@ -170,7 +163,9 @@ end
 function policy.load(path, is_shadow)
 	local given, err = run(path)
 	if not given then return nil, err end
-	local p, wrong = policy.check(given)
+	-- The table may have metamethods of the file's.
+	local done, p, wrong = sandbox.call_within(LOAD_LIMIT_S, policy.check, given)
+	if not done then return nil, p end
 	if not p then return nil, ("%s: %s"):format(path, wrong) end
 	p.path = assert(uv.fs_realpath(path))
 	p.name = p.name or default_name(p.path)

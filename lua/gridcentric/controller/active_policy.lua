@@ -1,71 +1,106 @@
--- The policy that a service goes by now: asked, told, and what it said last.
---
--- An error in one of its functions harms nothing: what was said last stands, and the fault is told
+-- The policy that a service follows now: asked for the number of clones, and called with events. An
+-- error in one of its functions harms nothing: the last number stands, and the error is reported
 -- once for each place in the file.
 
+local decide = require "gridcentric.config.decide"
 local faults = require "gridcentric.controller.faults"
-local policy = require "gridcentric.config.load"
+local event_dedup = require "gridcentric.controller.event_dedup"
+local view = require "gridcentric.policy.sandbox.view"
 
-local running = {}
+local active_policy = {}
 
-local FIRST_MEASURES_S = 10 -- so long a metric may be missing because nobody has told it yet
+local FIRST_MEASURES_S = 10 -- until then a metric may be missing because nobody has reported it yet
 
----@class gridcentric.Running
+---@class gridcentric.ActivePolicy
 ---@field policy gridcentric.Policy
 ---@field faults gridcentric.Faults
 ---@field desired integer clones, as it said last
 ---@field reason string why
+---@field is_limited boolean whether a limit of its own keeps it from wanting more
 ---@field missing string? while it lacks a metric: on_missing decides
 ---@field counters { decisions: integer, policy_errors: integer }
-local Running = { __name = "gridcentric.running" }
-Running.__index = Running
+local ActivePolicy = { __name = "gridcentric.active_policy" }
+ActivePolicy.__index = ActivePolicy
+
+local INSTEAD = {
+	scale = "the number of clones stays",
+	route = "the default route decides",
+	victim = "the clone with the fewest users goes",
+}
 
 local function on_fault(self, what, err, is_new)
 	self.counters.policy_errors = self.counters.policy_errors + 1
 	if not is_new then return end
-	local instead = what == "scale" and "its last word stands" or "it is passed over"
+	local instead = INSTEAD[what] or "the call is skipped"
 	self.event("policy", nil, ("%s failed, %s: %s"):format(what, instead, err))
 end
 
+local function times(n)
+	return n == 1 and "once" or ("%d times"):format(n)
+end
+
+local function on_passed(self, fault)
+	self.event("policy", nil, ("%s works again: it failed %s in %.1f s, last: %s"):format(
+		fault.what, times(fault.count), fault.ended - fault.began, fault.err))
+end
+
+-- Said once a minute at most.
+local function on_slow(self, what, seconds)
+	if not self.slow:is_new(self.now(), what) then return end
+	self.event("policy", nil, ("%s took %.0f ms; no request is served meanwhile"):format(
+		what, seconds * 1000))
+end
+
 ---@param p gridcentric.Policy
----@param event fun(what: string, vmid: integer?, text: string, details: table?) tells of faults
----@return gridcentric.Running
-function running.new(p, event)
+---@param event fun(what: string, vmid: integer?, text: string, details: table?) reports faults
+---@param now? fun(): number seconds
+---@return gridcentric.ActivePolicy
+function active_policy.new(p, event, now)
 	local self = setmetatable({
 		event = event,
+		now = now or function() return 0 end,
 		desired = p.clones.min,
 		reason = "nothing decided yet",
+		is_limited = false,
+		slow = event_dedup.new(),
 		counters = { decisions = 0, policy_errors = 0 },
-	}, Running)
-	self.faults = faults.new(function(...) on_fault(self, ...) end)
+	}, ActivePolicy)
+	self.faults = faults.new(function(...) on_fault(self, ...) end, {
+		now = self.now,
+		on_passed = function(fault) on_passed(self, fault) end,
+		on_slow = function(...) on_slow(self, ...) end,
+	})
 	self:use(p)
 	return self
 end
 
----Goes by another policy from now on, which knows nothing of what was.
+---Follows another policy from now on, which starts without any memory.
 ---@param p gridcentric.Policy
-function Running:use(p)
+function ActivePolicy:use(p)
 	self.policy, self.state, self.since = p, {}, nil
 	self.faults:forget()
+end
+
+-- Takes over what decide() returned.
+local function settle(self, is_early, desired, reason, missing, is_limited, code)
+	self.missing = not is_early and missing or nil
+	if not desired then return self.faults:blame("scale", reason, code) end
+	self.desired, self.reason, self.is_limited = desired, reason, is_limited == true
+	self.faults:clear "scale"
 end
 
 ---Asks for the number of clones, which is then in `desired`.
 ---@param now number seconds
 ---@param sample gridcentric.Sample
 ---@return integer desired
-function Running:ask(now, sample)
+function ActivePolicy:ask(now, sample)
 	self.since = self.since or now
 	local is_early = now - self.since < FIRST_MEASURES_S
-	local desired, reason, missing =
-		policy.decide(self.policy, now, sample, self.state, self.desired, is_early)
 	self.counters.decisions = self.counters.decisions + 1
-	self.missing = not is_early and missing or nil
-	if desired then
-		self.desired, self.reason = desired, reason
-		self.faults:clear "scale"
-	else
-		self.faults:blame("scale", reason)
-	end
+	if self.faults:is_paused "scale" then return self.desired end
+	local began = self.now()
+	settle(self, is_early, decide(self.policy, now, sample, self.state, self.desired, is_early))
+	self.faults:count_time("scale", began)
 	return self.desired
 end
 
@@ -76,17 +111,17 @@ end
 
 ---A clone is ready.
 ---@param vmid integer
-function Running:on_clone(vmid)
+function ActivePolicy:on_clone(vmid)
 	call(self, "on_clone", vmid)
 end
 
----Something has happened. What comes of telling that is not told.
+---Something has happened. Events that on_event itself causes are not passed on.
 ---@param event gridcentric.Event
-function Running:on_event(event)
-	if self.is_telling then return end
-	self.is_telling = true
-	call(self, "on_event", event)
-	self.is_telling = false
+function ActivePolicy:on_event(event)
+	if self.is_calling or not self.policy.on_event then return end
+	self.is_calling = true
+	call(self, "on_event", view.copy(event))
+	self.is_calling = false
 end
 
-return running
+return active_policy

@@ -34,20 +34,20 @@ end
 
 ---Tells of what the turn planned, if it is another number.
 ---@param now number
----@param running gridcentric.Running
+---@param active gridcentric.ActivePolicy
 ---@param fleet gridcentric.Fleet
 ---@param sample gridcentric.Sample that the policy was given last
-function Decisions:settle(now, running, fleet, sample)
+function Decisions:settle(now, active, fleet, sample)
 	local actions = fleet.actions
 	if not actions or actions.wanted == self.wanted then return end
 	local before, limit = self.wanted, actions.limit
 	self.last, self.wanted, self.at = self.last + 1, actions.wanted, now
 	self.event("decision", nil, ("%d -> %d clones: %s%s"):format(
-		before, self.wanted, running.reason, limit and (" (%s)"):format(limit) or ""),
+		before, self.wanted, active.reason, limit and (" (%s)"):format(limit) or ""),
 		{
 			id = self.last,
-			desired = running.desired,
-			reason = running.reason,
+			desired = active.desired,
+			reason = active.reason,
 			before = before,
 			wanted = self.wanted,
 			limits = setmetatable({ limit }, ARRAY),

@@ -17,6 +17,7 @@ local queue = require "gridcentric.util.queue"
 local retirement = require "gridcentric.controller.retirement"
 local units = require "gridcentric.util.units"
 local victims = require "gridcentric.controller.victims"
+local view = require "gridcentric.policy.sandbox.view"
 
 local fleet = {}
 
@@ -81,11 +82,13 @@ end
 -- The place of the one that the policy chooses; nil: none is to go.
 local function ask_victim(self, list)
 	local choose = self.policy.victim
-	local ok, chosen = self.faults:call("victim", choose, table.move(list, 1, #list, 1, {}))
+	local seen = {}
+	for i, clone in ipairs(list) do seen[i] = view.of(clone) end
+	local ok, chosen = self.faults:call("victim", choose, seen)
 	if not ok then return 1 end
 	if chosen == nil then return nil end
 	for i, clone in ipairs(list) do
-		if clone == chosen then return i end
+		if clone == view.origin(chosen) then return i end
 	end
 	self.faults:blame("victim", ("%s: victim returned %s, not one of the clones it was given"):format(
 		guard.place(choose), type(chosen)))

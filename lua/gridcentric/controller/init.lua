@@ -13,6 +13,7 @@
 -- Everything that acts is handed in, so that specs and replay run this very code: the platform
 -- (see platform.lua), the proxy (proxy/init.lua), the clock (clock.lua), the log.
 
+local active_policy = require "gridcentric.controller.active_policy"
 local commands = require "gridcentric.controller.commands"
 local decisions = require "gridcentric.controller.decisions"
 local guard = require "gridcentric.util.guard"
@@ -22,7 +23,6 @@ local plan = require "gridcentric.plan"
 local recorder = require "gridcentric.controller.recorder"
 local reload = require "gridcentric.controller.reload"
 local report = require "gridcentric.controller.report"
-local running = require "gridcentric.controller.active_policy"
 local shadow = require "gridcentric.controller.shadow"
 
 local controller = {}
@@ -50,7 +50,7 @@ local REPORT_GAP_S = 0.001 -- between reports, for each clone in them: a hundred
 ---@field is_paced? boolean whoever made it calls tick() each second, as replay does
 
 ---@class gridcentric.Controller: gridcentric.ControllerOptions
----@field running gridcentric.Running what the policy said
+---@field active gridcentric.ActivePolicy what the policy said
 ---@field decisions gridcentric.Decisions what was decided, in the end
 ---@field asked gridcentric.Sample? that the policy was given last
 ---@field shadow gridcentric.Shadow? a policy that is only asked
@@ -88,8 +88,8 @@ end
 function Controller:decide(cause)
 	if self.ending then return end
 	local now, sample = self.clock.now(), self.sample()
-	local desired = self.running:ask(now, sample)
-	if self.running.missing then tell_missing(self, self.running.missing) end
+	local desired = self.active:ask(now, sample)
+	if self.active.missing then tell_missing(self, self.active.missing) end
 	local actions = self.fleet:aim(desired)
 	self.asked = sample
 	self.recorder:note(now, cause, sample, desired, actions.wanted)
@@ -102,7 +102,7 @@ end
 local function tell_decision(self)
 	if not self.asked then return end
 	local now = self.clock.now()
-	self.decisions:settle(now, self.running, self.fleet, self.asked)
+	self.decisions:settle(now, self.active, self.fleet, self.asked)
 	if self.shadow then self.shadow:settle(now, self.decisions.wanted) end
 end
 
@@ -194,9 +194,9 @@ function controller.new(o)
 	function self.event(what, vmid, text, details)
 		self.log.event(what, vmid, text, details)
 		self.platform:event(what, vmid, text, details)
-		self.running:on_event { what = what, vmid = vmid, text = text, details = details }
+		self.active:on_event { what = what, vmid = vmid, text = text, details = details }
 	end
-	self.running = running.new(self.policy, self.event)
+	self.active = active_policy.new(self.policy, self.event, o.clock.now)
 	self.decisions = decisions.new(o.clock.now(), self.event)
 	self.shadow = new_shadow(self)
 	function self.callback(fn) return new_callback(self, fn) end
@@ -229,7 +229,7 @@ end
 function Controller:use(new)
 	self.policy = new
 	self.program.policy = new
-	for _, name in ipairs { "running", "proxy", "fleet", "rotation", "traffic" } do
+	for _, name in ipairs { "active", "proxy", "fleet", "rotation", "traffic" } do
 		self[name]:use(new)
 	end
 	self.shadow = new_shadow(self)

@@ -35,13 +35,13 @@ function parts.tie(c, o)
 	local shared = {
 		policy = c.policy, platform = c.platform, proxy = c.proxy, clock = c.clock,
 		event = c.event, callback = c.callback, on_error = c.log.error,
-		faults = c.running.faults, on_change = function() c:react() end,
+		faults = c.active.faults, on_change = function() c:react() end,
 	}
 	local function with(more) return setmetatable(more, { __index = shared }) end
 	c.program = program.new(shared)
 	c.fleet = fleet.new(with {
 		can_clone = function() return c.program:runs() end,
-		on_ready = function(vmid) c.running:on_clone(vmid) end,
+		on_ready = function(vmid) c.active:on_clone(vmid) end,
 		vacate = function(clone) c.traffic:vacate(clone) end,
 	})
 	c.rotation = rotation.new(with {
@@ -52,7 +52,7 @@ function parts.tie(c, o)
 	c.metrics = new_metrics(c, o.instruments)
 	c.traffic = traffic.new(with {
 		router = router.new {
-			route = c.policy.route, pool = c.fleet.pool, faults = c.running.faults,
+			route = c.policy.route, pool = c.fleet.pool, faults = c.active.faults,
 			seed = o.seed or 0,
 		},
 		requests = c.metrics.requests,

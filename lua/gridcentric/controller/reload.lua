@@ -11,7 +11,7 @@ local function load_checked(c)
 	if not new then return nil, err end
 	local ok, wrong = change.check(c.policy, new)
 	if not ok then return nil, wrong end
-	local desired, reason = policy.decide(new, c.clock.now(), c.sample(), {}, c.running.desired)
+	local desired, reason = policy.decide(new, c.clock.now(), c.sample(), {}, c.active.desired)
 	if not desired then return nil, reason end
 	return new
 end

@@ -8,8 +8,8 @@
 -- `scale`, `on_missing`, `clones` and `plan` of the policy count; its other functions are never
 -- called. A dry run is a shadow beside a policy that always wants the same (dry_run.lua).
 
+local active_policy = require "gridcentric.controller.active_policy"
 local plan = require "gridcentric.plan"
-local running = require "gridcentric.controller.active_policy"
 
 local shadow = {}
 
@@ -20,7 +20,7 @@ local shadow = {}
 
 ---@class gridcentric.Shadow
 ---@field name string of the policy
----@field running gridcentric.Running what it said
+---@field active gridcentric.ActivePolicy what it said
 ---@field plan gridcentric.Plan
 ---@field wanted integer clones it would have
 ---@field limit string? why they are not as many as it desires
@@ -41,7 +41,7 @@ function shadow.new(o)
 		name = name,
 		event = o.is_dry_run and o.event or event,
 		is_dry_run = o.is_dry_run or false,
-		running = running.new(o.policy, event),
+		active = active_policy.new(o.policy, event),
 		plan = plan.new(plan.options(o.policy)),
 		wanted = 0,
 		told = 0,
@@ -56,7 +56,7 @@ local function nobody() return {} end
 ---@param sample gridcentric.Sample
 ---@return boolean # whether it wants another number now
 function Shadow:ask(now, sample)
-	local desired, before = self.running:ask(now, sample), self.wanted
+	local desired, before = self.active:ask(now, sample), self.wanted
 	local actions = plan.step(self.plan, now, desired, {
 		ready = before, planned = 0, starting = 0, can_clone = true, victims = nobody,
 	})
@@ -68,11 +68,11 @@ local function text_of(self, wanted)
 	local limit = self.limit and (" (%s)"):format(self.limit) or ""
 	if self.is_dry_run then
 		return ("would go from %d to %d clones: %s%s"):format(
-			self.told, self.wanted, self.running.reason, limit)
+			self.told, self.wanted, self.active.reason, limit)
 	end
 	if not self.differs then return ("wants %d clones, too"):format(wanted) end
 	return ("%d clones instead of %d: %s%s"):format(
-		self.wanted, wanted, self.running.reason, limit)
+		self.wanted, wanted, self.active.reason, limit)
 end
 
 ---Compares with what the service wants, and tells what is new.
@@ -84,14 +84,14 @@ function Shadow:settle(now, wanted)
 	if self.differs then
 		if not differed then self.differences = self.differences + 1 end
 		self.last = {
-			at = now, wanted = self.wanted, instead_of = wanted, reason = self.running.reason,
+			at = now, wanted = self.wanted, instead_of = wanted, reason = self.active.reason,
 		}
 	end
 	local is_new = self.differs ~= differed or self.differs and self.wanted ~= self.told
 	if self.is_dry_run then is_new = self.wanted ~= self.told end
 	if is_new then
 		self.event("shadow", nil, text_of(self, wanted),
-			{ desired = self.running.desired, wanted = self.wanted, instead_of = wanted })
+			{ desired = self.active.desired, wanted = self.wanted, instead_of = wanted })
 	end
 	self.told = self.wanted
 end
@@ -115,8 +115,8 @@ function Shadow:report(now)
 	local last = self.last
 	return {
 		name = self.name,
-		desired = self.running.desired,
-		reason = self.running.reason,
+		desired = self.active.desired,
+		reason = self.active.reason,
 		wanted = self.wanted,
 		limit = self.limit,
 		differs = self.differs,
@@ -125,8 +125,8 @@ function Shadow:report(now)
 			ago = math.floor((now - last.at) * 10) / 10,
 			wanted = last.wanted, instead_of = last.instead_of, reason = last.reason,
 		},
-		policy_error = self.running.faults:text(),
-		missing = self.running.missing,
+		policy_error = self.active.faults:text(),
+		missing = self.active.missing,
 	}
 end
 

@@ -30,6 +30,13 @@ function origin.note(fn, parts)
 	return fn
 end
 
+---Whether it is a ready policy, or the pick of a ready route.
+---@param fn any
+---@return boolean
+function origin.is_noted(fn)
+	return SITES[fn] ~= nil
+end
+
 ---Whether it is a ready policy all of whose parts are ready policies.
 ---@param fn any
 ---@return boolean
@@ -46,8 +53,12 @@ function origin.place(fn)
 	return site and site.place or guard.place(fn)
 end
 
--- Our own files, as errors name them.
-local OURS = debug.getinfo(1, "S").short_src:match "^(.*/)policy/origin%.lua$"
+-- Whether a file is ours, as errors name it: Lua cuts the front of a long name.
+local OURS = debug.getinfo(1, "S").source:match "^@(.*/)policy/origin%.lua$"
+local function is_our_file(file)
+	if not OURS then return false end
+	return file:sub(1, #OURS) == OURS or file:find "^%.%.%..*/gridcentric/policy/[%w_/]+%.lua$" ~= nil
+end
 
 ---An error of a policy, blamed on its file: one of our own code names the line that called it.
 ---@param fn function the policy
@@ -56,8 +67,7 @@ local OURS = debug.getinfo(1, "S").short_src:match "^(.*/)policy/origin%.lua$"
 function origin.blame(fn, err)
 	if not SITES[fn] then return err end
 	local file, text = err:match "^([^:\n]+):%d+: (.*)$"
-	local is_ours = file and OURS and file:sub(1, #OURS) == OURS
-	if file and not is_ours then return err end
+	if file and not is_our_file(file) then return err end
 	return ("%s: %s"):format(origin.place(fn), text or err)
 end
 

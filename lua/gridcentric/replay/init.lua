@@ -135,7 +135,7 @@ local function new_observer(play, per_clone)
 	local service, model, points = play.service, play.platform, play.score
 	return function(now)
 		local load = service.traffic.sessions.count
-		local needed = per_clone and load / per_clone or service.running.desired
+		local needed = per_clone and load / per_clone or service.active.desired
 		points:see(now, load, model.made - model.ended, #service.fleet.pool.ready, needed)
 	end
 end
@@ -188,8 +188,8 @@ local function result_of(play, policy)
 		made = model.made,
 		ended = model.ended,
 		denied = model.denied,
-		faults = service.running.counters.policy_errors,
-		fault = service.running.faults:text(),
+		faults = service.active.counters.policy_errors,
+		fault = service.active.faults:text(),
 		load = points.load,
 		clones = points.clones,
 	}

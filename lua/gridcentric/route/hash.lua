@@ -7,6 +7,7 @@
 
 local arguments = require "gridcentric.policy.arguments"
 local load = require "gridcentric.route.load"
+local origin = require "gridcentric.policy.origin"
 local random = require "gridcentric.util.random"
 local schema = require "gridcentric.route.schema"
 
@@ -92,5 +93,5 @@ return function(given)
 		local key = read(request) or request.ip
 		return state.owner[nearest(state.points, random.hash(key))]
 	end
-	return { name = "hash", pick = pick, header = header, per_request = o.by ~= "source" }
+	return { name = "hash", pick = origin.note(pick), header = header, per_request = o.by ~= "source" }
 end

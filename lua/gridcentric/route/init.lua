@@ -11,6 +11,7 @@
 -- part of spec/route/route_spec.lua, and name it here; describe options in schema.lua.
 
 local options = require "gridcentric.util.options"
+local origin = require "gridcentric.policy.origin"
 local types = require "gridcentric.util.types"
 
 local route = {}
@@ -37,7 +38,8 @@ local route = {}
 ---@field pick gridcentric.Pick
 ---@field header? string the field of a request's head that it looks at
 ---@field per_request? boolean asked for each request of those who are not known again
----@field is_own? boolean has code of the policy's in it, which may fail
+---@field is_own? boolean code of the policy's file runs in it, which may fail
+---@field sees_pool? boolean it is ours all the same, and needs no views
 
 local NAMED = {
 	latest = require "gridcentric.route.latest",
@@ -70,16 +72,31 @@ end
 
 local by_name = types.one_of(table.unpack(route.NAMES))
 
+local FIELD = "^[%w!#$%%&'*+.^_`|~-]+$" -- a field's name, as of RFC 9110
+
+-- What one of READY made, or a table of the policy's own.
+local function read_table(value)
+	if getmetatable(value) ~= nil then value = options.fields(value) or {} end
+	local pick, header = value.pick, value.header
+	if type(pick) ~= "function" then return types.mismatch(EXPECTED, value) end
+	if header ~= nil and not (type(header) == "string" and header:find(FIELD)) then
+		return nil, "header: the name of a field expected"
+	end
+	if origin.is_ready(pick) then return value end
+	return {
+		name = type(value.name) == "string" and value.name or "table",
+		pick = pick, header = header, per_request = value.per_request,
+		is_own = true, sees_pool = origin.is_noted(pick),
+	}
+end
+
 local function read(value)
 	if by_name(value) then return route.get(value) end
 	for name, make in pairs(route.READY) do
 		if value == make then return nil, ("options are missing: %s { ... }"):format(name) end
 	end
 	if type(value) == "function" then return { name = "function", pick = value, is_own = true } end
-	if type(value) == "table" then
-		local made = getmetatable(value) == nil and value or options.fields(value) or {}
-		if type(made.pick) == "function" then return made end
-	end
+	if type(value) == "table" then return read_table(value) end
 	return types.mismatch(EXPECTED, value)
 end
 

@@ -7,10 +7,12 @@
 local arguments = require "gridcentric.policy.arguments"
 local guard = require "gridcentric.util.guard"
 local load = require "gridcentric.route.load"
+local origin = require "gridcentric.policy.origin"
 local schema = require "gridcentric.route.schema"
+local view = require "gridcentric.policy.sandbox.view"
 
 local function weight_of(clone, fn)
-	local weight = fn(clone)
+	local weight = fn(view.of(clone))
 	if type(weight) == "number" and weight >= 0 and weight < math.huge then return weight end
 	error(("%s: weight returned %s, not a number from 0"):format(
 		guard.place(fn), tostring(weight)), 0)
@@ -36,5 +38,5 @@ return function(given)
 		state.start, way[first] = way[first], way[first] + step
 		return first
 	end
-	return { name = "weighted", pick = pick, is_own = true }
+	return { name = "weighted", pick = origin.note(pick, { o.weight }) }
 end
