@@ -71,6 +71,43 @@ describe("autoscale.setup", function()
 		end)
 	end)
 
+	it("gives an object that reports and shuts down, and has nothing else", function()
+		async.run(function(t)
+			local script = t.tmpdir() .. "/program.lua"
+			io.open(script, "w"):write([[
+				local service = require("gridcentric.autoscale").setup(0, 80, { log = false })
+				local metatable = getmetatable(service)
+				local names = {}
+				for name in pairs(metatable) do
+					if not name:find "^__" then names[#names + 1] = name end
+				end
+				table.sort(names)
+				print(next(service), metatable.__name, table.concat(names, " "))
+				print(service:report().listen:match "^127.0.0.1:" ~= nil)
+				service:shutdown(function() print "over" os.exit(0) end)
+				require("luv").run()
+			]]):close()
+			local process = t.spawn { "lua5.4", script }
+			assert.equal(0, (process:wait()), process:describe())
+			assert.equal("nil\tgridcentric.Service\treport shutdown\ntrue\nover\n", process.stdout)
+		end)
+	end)
+
+	it("names the port on which nothing listens", function()
+		async.run(function(t)
+			local _, said = setup(t, [[0, 9999, { min = 1, log = function(what, vmid, text)
+				if what == "start" or what == "decision" then return end
+				io.stderr:write(what, ": ", text, "\n")
+				os.exit(0)
+			end })
+			local server = require("luv").new_tcp()
+			server:bind("127.0.0.1", 0)
+			server:listen(1, function() end)
+			require("luv").run(]])
+			assert.matches("nothing listens on port 9999: this program listens on port %d+", said)
+		end)
+	end)
+
 	it("goes on where its log fails", function()
 		async.run(function(t)
 			local status, said = setup(t, [[0, 80, { log = function() error "full" end })

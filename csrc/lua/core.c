@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include "base/setting.h"
 #include "gridcentric/gc-guest.h"
@@ -165,6 +166,29 @@ static int core_address(lua_State *L)
 	if (!gc->address[0])
 		return 0;
 	lua_pushstring(L, gc->address);
+	return 1;
+}
+
+/* core:ports() -> list of the TCP ports that this program listens on, or nil,
+ * err, code */
+static int core_ports(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	struct repair_listener *found;
+	struct err err = { 0 };
+	int i, n = repair_listeners(&gc->loop, &found, &err);
+	lua_Integer nports = 0;
+
+	if (n < 0)
+		return lua_fail(L, &err);
+	lua_createtable(L, n, 0);
+	for (i = 0; i < n; i++) {
+		if (found[i].type != SOCK_STREAM)
+			continue;
+		lua_pushinteger(L, found[i].port);
+		lua_rawseti(L, -2, ++nports);
+	}
+	free(found);
 	return 1;
 }
 
@@ -366,9 +390,9 @@ static int core_answer(lua_State *L)
 	return 0;
 }
 
-/* core:bye(grace_ms) -> whether there is an engine: a normal end; it ends all,
- * then itself */
-static int core_bye(lua_State *L)
+/* core:end_all(grace_ms) -> whether there is an engine, which ends all domains
+ * within that time, then itself */
+static int core_end_all(lua_State *L)
 {
 	lua_pushboolean(L,
 			guest_end_all(lua_check_core(L, 1), check_int(L, 2)));
@@ -450,6 +474,7 @@ static const luaL_Reg methods[] = {
 	{ "vmid", core_vmid },
 	{ "role", core_role },
 	{ "address", core_address },
+	{ "ports", core_ports },
 	{ "request_ticket", core_request_ticket },
 	{ "ticket_info", core_ticket_info },
 	{ "release_ticket", core_release_ticket },
@@ -464,7 +489,7 @@ static const luaL_Reg methods[] = {
 	{ "watch", core_watch },
 	{ "metric", core_metric },
 	{ "answer", core_answer },
-	{ "bye", core_bye },
+	{ "end_all", core_end_all },
 	{ NULL, NULL },
 };
 

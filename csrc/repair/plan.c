@@ -503,8 +503,9 @@ int repair_plan(struct repair_plan *plan, const struct loop *loop,
 		repair_plan_free(plan);
 		return err_set(err, code, "looking at descriptors");
 	}
-	qsort(plan->items, (size_t)plan->nitems, sizeof plan->items[0],
-	      compare_items);
+	if (plan->nitems)
+		qsort(plan->items, (size_t)plan->nitems, sizeof plan->items[0],
+		      compare_items);
 	pair_pipes(plan);
 	return 0;
 }

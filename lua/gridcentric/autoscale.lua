@@ -3,10 +3,10 @@
 --	require("gridcentric.autoscale").setup(80, PORT)
 --
 -- The program listens on PORT and goes on as it is. Clients connect to port 80, where a proxy in
--- this same process sends them to clones of it, of which there is one for every two users. The
--- program itself serves nobody: it is what clones are made from. The algorithm is that of 2011:
--- each second the list of domains is fetched; if there is less than one clone for every two users,
--- the difference is cloned; who comes new goes to the latest clone.
+-- this same process sends them to clones of the program, one for every two users. The program
+-- itself serves nobody: it is what clones are made from. The algorithm is that of 2011: each second
+-- the list of domains is fetched; if there is less than one clone for every two users, the missing
+-- ones are made; a new user goes to the latest clone.
 
 local async = require "gridcentric.platform.async"
 local core = require "gridcentric.core"
@@ -39,12 +39,12 @@ local function to_policy(listen_port, o, given)
 end
 
 local function new_log(choice)
-	local function say(text) io.stderr:write("autoscale: ", text, "\n") end
-	local function say_event(what, vmid, text) say(text) end
-	if choice == nil then choice = say_event end
+	local function write(text) io.stderr:write("autoscale: ", text, "\n") end
+	local function write_event(what, vmid, text) write(text) end
+	if choice == nil then choice = write_event end
 	return {
-		event = guard.protect(choice or function() end, function(err) say("log: " .. err) end),
-		error = say,
+		event = guard.protect(choice or function() end, function(err) write("log: " .. err) end),
+		error = write,
 	}
 end
 
@@ -54,12 +54,45 @@ local function check_port(n, port)
 	error(("bad argument #%d to 'setup' (port expected, got %s)"):format(n, tostring(port)), 3)
 end
 
+-- What a program may do with its own service.
+---@class gridcentric.Service
+local Service = { __name = "gridcentric.Service" }
+Service.__index = Service
+
+-- Service -> the controller behind it; not a field, so that nobody comes to rely on it.
+local controllers = setmetatable({}, { __mode = "k" })
+
+---The state of the service.
+---@return gridcentric.Report
+function Service:report()
+	return controllers[self]:report()
+end
+
+---Ends the service in order: new users are not taken in, connected ones have drain_timeout, then
+---all clones end. A second call ends all at once. In a clone it only calls back.
+---@param callback? fun() of the first call: all has ended
+function Service:shutdown(callback)
+	controllers[self]:shutdown(callback)
+end
+
+local function start(p, port, log)
+	local controller, err = live.new(p, platform.inside { port = port }, log,
+		{ list_domains = gc.list_domains })
+	if not controller then return nil, err end
+	gc.on_clone(function() controller:abandon() end)
+	controller:start(function(ok, start_err)
+		if not ok then return log.error(start_err) end
+		log.event("start", nil, ("listens on %s"):format(controller:report().listen))
+	end)
+	return controller
+end
+
 ---Makes this program scale itself. Raises if it cannot listen. In a program that gcscale started it
----only says so: there it is scaled already.
+---only says so: that program is scaled already.
 ---@param listen_port integer where clients connect
 ---@param program_port integer where the program listens
 ---@param given? gridcentric.AutoscaleOptions
----@return gridcentric.Controller? # with shutdown(callback) and report(); nil under gcscale
+---@return gridcentric.Service? service nil under gcscale
 function autoscale.setup(listen_port, program_port, given)
 	given = given or {}
 	local listen = check_port(1, listen_port)
@@ -70,17 +103,14 @@ function autoscale.setup(listen_port, program_port, given)
 		log.event("start", nil, "gcscale scales this program")
 		return
 	end
-	local p, wrong = to_policy(listen, o, given)
-	if not p then error("setup: " .. wrong, 2) end
+	local p, err = to_policy(listen, o, given)
+	if not p then error("setup: " .. err, 2) end
 	if async.role() == "none" then assert(async.open { role = "inside", name = p.name }) end
-	local service, err = live.new(p, platform.inside { port = port }, log,
-		{ list_domains = gc.list_domains })
-	if not service then error("setup: " .. err, 2) end
-	gc.on_clone(function() service:abandon() end)
-	service:start(function(ok, why)
-		if not ok then return log.error(why) end
-		log.event("start", nil, ("listens on %s"):format(service:report().listen))
-	end)
+	local controller
+	controller, err = start(p, port, log)
+	if not controller then error("setup: " .. err, 2) end
+	local service = setmetatable({}, Service)
+	controllers[service] = controller
 	return service
 end
 

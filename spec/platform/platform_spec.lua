@@ -9,7 +9,10 @@ describe("platform.inside", function()
 		file:write([[
 			local gc = require "gridcentric"
 			local uv = require "luv"
-			local inside = require("gridcentric.platform").inside { port = 80 }
+			local server = uv.new_tcp()
+			server:bind("127.0.0.1", 0)
+			server:listen(1, function() end)
+			local inside = require("gridcentric.platform").inside { port = server:getsockname().port }
 			io.stdout:setvbuf "line"
 		]], text, "\nuv.run()\n")
 		file:close()
@@ -40,7 +43,7 @@ describe("platform.inside", function()
 	it("is closed where there is no engine to end", function()
 		async.run(function(t)
 			assert.equal("closed\n", run(t, [[
-				inside:close(0, function() print "closed" end)
+				inside:close(0, function() print "closed" os.exit(0) end)
 			]]))
 		end)
 	end)

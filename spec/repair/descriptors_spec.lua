@@ -74,7 +74,7 @@ describe("a terminal", function()
 		local path = t.tmpdir() .. "/program.lua"
 		io.open(path, "w"):write(code):close()
 		local command = { "script", "-qfec", "lua5.4 " .. path, "/dev/null" }
-		command.stdin, command.foreign = true, true
+		command.stdin = true
 		return t.spawn(command)
 	end
 

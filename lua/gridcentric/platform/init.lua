@@ -100,25 +100,36 @@ function Platform:last_words()
 	return lines and lines[1] and lines
 end
 
+-- Uses a ticket up.
+local function clone_with(self, ticket, n, cb)
+	self._tickets[ticket] = true
+	gc.clone(ticket, function(vmid, err, code, vmids)
+		if vmid > 0 then return end -- a clone: its controller is dead
+		self._tickets[ticket] = nil
+		if not err and #vmids < n then
+			err, code = ("%d of %d granted"):format(#vmids, n), "GC_EDENIED"
+		end
+		cb(vmids, err, code)
+	end)
+end
+
 ---Makes n clones. cb gets the vmids of those that exist, and, if they are
----fewer than n, err and code. They were told as "ready" before.
+---fewer than n, err and code. Subscribers have seen them as "ready" before.
 ---@param n integer
 ---@param cb fun(vmids: integer[], err: string?, code: string?)
 function Platform:clone(n, cb)
 	local cpus = self.cpus
 	gc.request_ticket(n * cpus, 1, cpus, TICKET_TIMEOUT_MS, function(ticket, err, code)
 		if not ticket then return cb({}, err, code) end
-		self._tickets[ticket] = true
-		gc.clone(ticket, function(vmid, clone_err, clone_code, vmids)
-			if vmid > 0 then return end -- a clone: its controller is dead
-			self._tickets[ticket] = nil
-			if not clone_err and #vmids < n then
-				clone_err, clone_code = ("%d of %d granted"):format(#vmids, n), "GC_EDENIED"
-			end
-			cb(vmids, clone_err, clone_code)
-		end)
+		err, code = self:_find_fault()
+		if not err then return clone_with(self, ticket, n, cb) end
+		gc.release_ticket(ticket, function() end)
+		cb({}, err, code)
 	end)
 end
+
+-- Why no clone of the program could serve anybody: err, code; nil where nothing is known.
+function Platform:_find_fault() end
 
 ---Ends a domain: SIGTERM, and SIGKILL after grace_ms; 0: SIGKILL at once.
 ---@param vmid integer
@@ -158,12 +169,22 @@ function Platform:on_command(fn)
 	end)
 end
 
----Ends all domains within grace_ms, then the engine; cb when it has ended.
+-- The engine has ended, as it was asked to.
+local function finish_closing(self)
+	if self._is_closed then return end
+	self._is_closed = true
+	async.release()
+	self._closing()
+end
+
+---Ends all domains within grace_ms, then the engine; cb when it has ended. Called again, the newer
+---grace_ms and cb count.
 ---@param grace_ms integer
 ---@param cb fun()?
 function Platform:close(grace_ms, cb)
+	if not self._closing then async.hold() end
 	self._closing = cb or function() end
-	if not self._core:bye(grace_ms) then async.soon(self._closing) end
+	if not self._core:end_all(grace_ms) then async.soon(finish_closing, self) end
 end
 
 local function new(kind, core)
@@ -179,7 +200,7 @@ local function new(kind, core)
 	async.on("domain", function(_, ...) self:_on_domain(...) end)
 	async.on("engine_lost", function(_, err, code)
 		self._ready, self._starting = {}, {}
-		if self._closing then return self._closing() end
+		if self._closing then return finish_closing(self) end
 		if self._on_lost then self._on_lost(err, code) end
 	end)
 	return self
@@ -253,6 +274,19 @@ function platform.vm(options)
 	return self
 end
 
+-- Why nobody could be served at the port: nothing listens there.
+local function find_deaf_port(core, port)
+	local ports = core:ports()
+	if not ports then return end -- the clone operation says why
+	for i, found in ipairs(ports) do
+		if found == port then return end
+		ports[i] = ("%d"):format(found)
+	end
+	local where = ports[1] and "on port " .. table.concat(ports, ", ") or "on no port"
+	return ("nothing listens on port %d: this program listens %s"):format(port, where),
+		"GC_ENOTREADY"
+end
+
 ---The platform of a program that scales itself.
 ---@param options { port: integer } the program's own port
 ---@return gridcentric.Platform
@@ -260,6 +294,10 @@ function platform.inside(options)
 	local self = new("inside", async.core())
 	self.port = options.port
 	self._core:watch()
+	-- In a virtual machine another program may be meant.
+	if not require("gridcentric.core").agent_path() then
+		function self._find_fault() return find_deaf_port(self._core, options.port) end
+	end
 	---The engine is started by the first operation: nothing to do.
 	function self.start(_, cb) cb(true) end
 	return self
