@@ -103,7 +103,7 @@ function autoscale.setup(listen_port, program_port, given)
 		log.event("start", nil, "gcscale scales this program")
 		return
 	end
-	local p, err = to_policy(listen, o, given)
+	local p, err = to_policy(listen, o, options.fields(given, schema.SETUP))
 	if not p then error("setup: " .. err, 2) end
 	if async.role() == "none" then assert(async.open { role = "inside", name = p.name }) end
 	local controller

@@ -1,5 +1,5 @@
--- Traces: how the load was over time, as CSV. `gcscale record` writes them, `gcscale replay` plays
--- them, and anybody can write one by hand:
+-- Traces: the load over time, as CSV. `gcscale record` writes them, `gcscale replay` plays them,
+-- and anybody can write one by hand:
 --
 --	at,sessions
 --	0,0

@@ -22,7 +22,7 @@ describe("policy.change", function()
 
 	it("may not be one of what the service is", function()
 		local function wrong(key)
-			return key .. ": cannot change while the service runs; start it anew"
+			return key .. ": cannot change while the service runs; restart it"
 		end
 		for key, value in pairs {
 			name = "other", listen = 9000, mode = "tcp", sticky = "source",

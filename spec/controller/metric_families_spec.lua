@@ -74,6 +74,22 @@ describe("/metrics", function()
 		assert.equal(1, found.connections_cut_total)
 	end)
 
+	it("shows each counter of the report", function()
+		local s = fake_service.new {}
+		local report, wanted = s.service:report(), {}
+		for name in pairs(report.counters) do
+			wanted[#wanted + 1] = name
+			report.counters[name] = 1000000 + #wanted
+		end
+		assert(#wanted > 15)
+		local text = exposition.render(families.of(report, s.service.metrics))
+		for i, name in ipairs(wanted) do
+			local is_shown = text:find((" %d\n"):format(1000000 + i), 1, true)
+			-- shown by reason
+			assert(is_shown or name == "refused", name)
+		end
+	end)
+
 	it("is what promtool takes for good", function()
 		async.run(function(t)
 			local _, text = read(used())

@@ -1,9 +1,9 @@
--- What a policy clones, by its backend: a script that runs as a process, or an image that runs as
--- a virtual machine.
+-- The key `app`: depending on the backend, a script that runs as a process, or an image that runs
+-- as a virtual machine.
 
 local app = {}
 
--- The keys that only one backend has, and what to say of them to the other.
+-- The keys of one backend only, and the message where the policy has the other one.
 local SCRIPT = 'the program is in the image with backend = "qemu"'
 local IMAGE = 'only with backend = "qemu"'
 local OWN = {
@@ -15,12 +15,11 @@ local OTHER = { fork = "qemu", qemu = "fork" }
 
 local REQUIRED = { fork = { "script" }, qemu = { "image", "port" } }
 
-local START_TIMEOUT = { fork = 10, qemu = 60 } -- seconds; emulated machines boot for some
+local START_TIMEOUT_S = { fork = 10, qemu = 60 } -- an emulated machine takes long to boot
 
-local FILE = { fork = "script", qemu = "image" } -- the key that names it
+local FILE_KEY = { fork = "script", qemu = "image" }
 
--- A key of the other backend that was given, and what is to be said of that; always the same one
--- of several.
+-- A key of the other backend that was given, and the message; always the same one of several.
 local function find_misplaced(given, not_ours)
 	local found
 	for key in pairs(not_ours) do
@@ -29,7 +28,7 @@ local function find_misplaced(given, not_ours)
 	return found, not_ours[found]
 end
 
----Checks what types cannot see, and leaves what belongs to the backend.
+---Checks what no single type can see, and keeps only the keys of this backend.
 ---@param backend "fork"|"qemu"
 ---@param checked table with defaults
 ---@param given table a plain copy of what the file says
@@ -42,25 +41,25 @@ function app.check(backend, checked, given)
 	for _, required in ipairs(REQUIRED[backend]) do
 		if checked[required] == nil then return nil, ("app: %s: missing"):format(required) end
 	end
-	local ours = { start_timeout = START_TIMEOUT[backend] }
+	local ours = { start_timeout = START_TIMEOUT_S[backend] }
 	for name, value in pairs(checked) do
 		if not not_ours[name] then ours[name] = value end
 	end
 	return ours
 end
 
----The key that names the file that is run: "script" or "image".
+---The key that names the file to run: "script" or "image".
 ---@param backend "fork"|"qemu"
 ---@return "script"|"image"
 function app.file_key(backend)
-	return FILE[backend]
+	return FILE_KEY[backend]
 end
 
 ---The name of what is cloned, without folders: "chat.img".
 ---@param p gridcentric.Policy
 ---@return string
 function app.name(p)
-	return (p.app[FILE[p.backend]]:match "[^/]*$")
+	return (p.app[FILE_KEY[p.backend]]:match "[^/]*$")
 end
 
 return app

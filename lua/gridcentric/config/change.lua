@@ -1,8 +1,8 @@
--- Whether a service that runs can go by another policy from now on.
+-- Whether a running service can change to another policy.
 
 local change = {}
 
--- What a service is, and what it does not become.
+-- Keys that identify a service: they cannot change.
 local FIXED = { "name", "listen", "mode", "sticky", "backend", "app", "admin" }
 
 local function equal(a, b)
@@ -23,7 +23,7 @@ end
 function change.check(old, new)
 	for _, key in ipairs(FIXED) do
 		if not equal(old[key], new[key]) then
-			return nil, ("%s: cannot change while the service runs; start it anew"):format(key)
+			return nil, ("%s: cannot change while the service runs; restart it"):format(key)
 		end
 	end
 	return true

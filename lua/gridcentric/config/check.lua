@@ -1,4 +1,4 @@
--- What a policy would make of some loads: for `gcscale check`. Pure.
+-- How many clones a policy wants under several loads: for `gcscale check`. Pure.
 
 local plan = require "gridcentric.plan"
 local policy = require "gridcentric.config.load"
@@ -10,9 +10,9 @@ local LOADS = { 0, 1, 2, 5, 10 } -- users; the last one is limits.sessions
 
 ---@class gridcentric.CheckRow
 ---@field sessions integer
----@field desired integer? nil: the policy fails
+---@field desired integer? nil if the policy fails
 ---@field wanted integer?
----@field reason string, or what is wrong
+---@field reason string or, if the policy fails, the error
 ---@field limit string?
 
 -- A service without clones and n users, each with a connection and a request per second. What only
@@ -38,8 +38,8 @@ end
 
 ---@param p gridcentric.Policy
 ---@param now number seconds since 1970
----@return gridcentric.CheckRow[] rows each of a service that has just begun
----@return boolean ok whether the policy did not fail
+---@return gridcentric.CheckRow[] rows each for a service that has just started
+---@return boolean ok false if the policy failed
 function check.rows(p, now)
 	local rows, ok = {}, true
 	local loads = table.move(LOADS, 1, #LOADS, 1, {})

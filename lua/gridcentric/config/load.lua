@@ -72,7 +72,7 @@ local LOAD_LIMIT_S = 2 -- processor time that a file may take to be run
 ---@field on_missing "hold"|"min"|"max"|gridcentric.Scale
 ---@field admin gridcentric.AdminAddress?
 
--- What no single key's type can see. Fills in what depends on other keys.
+-- Checks what no single type can see, and fills in defaults that depend on other keys.
 local function check_together(p)
 	for name, ready in pairs(globals) do
 		if p.scale == ready then return nil, ("scale: options are missing: %s { ... }"):format(name) end
@@ -90,7 +90,7 @@ local function check_together(p)
 	return p
 end
 
--- Which keys of `app` were given is not to be seen where defaults are filled in.
+-- Reads `app` once more, since the checked one no longer tells which keys were given.
 local function check_app(p, given)
 	local fields, err = options.fields(given, schema.FILE)
 	if not fields then return nil, err end
@@ -112,7 +112,7 @@ function policy.check(given, keys)
 	return check_together(p)
 end
 
--- "policy.lua" says little where each program has one: its folder says more.
+-- Many programs have a "policy.lua"; the name of its folder says more.
 local function default_name(path)
 	local folder, base = path:match("([^/]*)/([^/]*)$")
 	local name = base:gsub("%.lua$", "")
@@ -144,12 +144,12 @@ local function run(path)
 	return value
 end
 
--- A name in a policy file is seen from its folder.
+-- File names in a policy file are relative to its folder.
 local function from_folder(dir, name)
 	return name:find "^/" and name or dir .. "/" .. name
 end
 
--- A shadow has none: none is returned.
+-- A shadow has no shadow of its own.
 local function load_shadow(p, is_shadow)
 	if is_shadow then return nil end
 	return policy.load(from_folder(p.app.dir, p.shadow), true)

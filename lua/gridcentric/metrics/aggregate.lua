@@ -1,4 +1,4 @@
--- One number for many: of the domains that tell a metric, of the series that were scraped.
+-- Makes one number of several: of the values that domains report, or of scraped series.
 
 local aggregate = {}
 
@@ -31,7 +31,7 @@ aggregate.NAMES = { "sum", "avg", "min", "max" }
 
 ---@param name "sum"|"avg"|"min"|"max"
 ---@param values number[]
----@return number? # nil where there are no values
+---@return number? # nil if there are no values
 function aggregate.of(name, values)
 	if #values == 0 then return nil end
 	return FUNCTIONS[name](values)

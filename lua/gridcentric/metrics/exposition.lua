@@ -1,7 +1,7 @@
 -- Writes Prometheus' text format, version 0.0.4. Pure.
 --
 --	exposition.render {
---		{ name = "gridcentric_sessions", type = "gauge", help = "Users that count.",
+--		{ name = "gridcentric_sessions", type = "gauge", help = "Users.",
 --			{ 12 } },
 --		{ name = "gridcentric_clones", type = "gauge", help = "Clones by state.",
 --			{ 3, { state = "ready" } }, { 1, { state = "starting" } } },
@@ -23,9 +23,9 @@ exposition.CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ---@class gridcentric.FamilySample
 ---@field [1] number
 ---@field [2] table<string, string|number>? labels
----@field [3] string? what is put behind the name
+---@field [3] string? suffix of the name
 
----A number as Prometheus reads it.
+---Writes a number as Prometheus reads it.
 ---@param value number
 ---@return string
 function exposition.number(value)
@@ -49,7 +49,7 @@ local function label_text(labels)
 	return "{" .. table.concat(pairs_, ",") .. "}"
 end
 
----@param families gridcentric.Family[] those without samples are left out
+---@param families gridcentric.Family[] families without samples are left out
 ---@return string
 function exposition.render(families)
 	local lines = {}

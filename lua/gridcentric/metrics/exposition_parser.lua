@@ -1,10 +1,10 @@
--- Reads Prometheus' text format, version 0.0.4, as programs give it at /metrics.
+-- Reads Prometheus' text format, version 0.0.4, as programs serve it at /metrics.
 --
 --	local page, err = parser.parse(text)
 --	page.samples[1]     { name = "node_cpu_seconds_total", labels = { mode = "idle" }, value = 3.5 }
 --	page.families.node_cpu_seconds_total    { type = "counter", help = "Seconds ..." }
 --
--- OpenMetrics' exemplars, "# {...} 1", are passed over. Pure.
+-- OpenMetrics' exemplars, "# {...} 1", are ignored. Pure.
 
 local lpeg = require "lpeg"
 
@@ -18,7 +18,7 @@ local parser = {}
 ---@field name string
 ---@field labels table<string, string>
 ---@field value number may be NaN or infinite
----@field time_ms integer? when it was measured, since 1970; few programs say so
+---@field time_ms integer? when it was measured, since 1970; few programs give it
 
 ---@class gridcentric.MetricsPage
 ---@field samples gridcentric.Series[] in the order of the text
@@ -28,7 +28,7 @@ local BLANK = S " \t"
 local EOL = S "\r"^-1 * (P "\n" + -P(1))
 local REST = (1 - S "\r\n")^0
 
--- What has to come here. If it does not, that is noted; what counts is how far the text was good.
+-- Demands a pattern. A failure is noted; the one that is furthest in the text is reported.
 local function need(pattern, what)
 	return pattern + Cmt(Carg(1), function(_, at, failure)
 		if at > failure.at then failure.at, failure.expected = at, what end
@@ -82,10 +82,10 @@ local help = P "HELP" * BLANK^1 * Cg(metric_name, "name") * (BLANK^1
 local kinds = P "counter" + "gauge" + "histogram" + "summary" + "untyped" + "unknown"
 	+ "gaugehistogram" + "stateset" + "info"
 local type_line = P "TYPE" * BLANK^1 * Cg(metric_name, "name") * BLANK^1 * Cg(C(kinds), "type")
--- What is neither is a comment for people.
+-- Other comments are for people.
 local comment = P "#" * BLANK^0 * (Ct(help + type_line) * BLANK^0 * #EOL + REST)
 
--- One line: what it holds, if anything, and where the next one begins.
+-- One line: its content, if any, and where the next line begins.
 local line = BLANK^0 * (comment + sample)^-1 * BLANK^0
 	* need(EOL, "a metric's name, # or the end of the line") * Cp()
 

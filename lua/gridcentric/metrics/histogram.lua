@@ -1,8 +1,8 @@
--- How values are distributed, of all time and of the last seconds.
+-- The distribution of values, since the start and over the last seconds.
 --
 -- The buckets are spaced evenly on a logarithmic scale, four between a value and its double, so
--- that a quantile is off by a tenth at most, whatever the values are like. Memory is constant,
--- add() takes constant time. Pure: the time (seconds) is an argument.
+-- that the error of a quantile is a tenth at most. Memory is constant, and add() takes constant
+-- time. Pure: the time (seconds) is an argument.
 
 local window = require "gridcentric.metrics.window"
 
@@ -18,7 +18,7 @@ Histogram.__index = Histogram
 
 ---@class gridcentric.HistogramOptions
 ---@field least number upper bound of the first bucket; should be the unit of the values
----@field doubles integer the last bound is least * 2 ^ doubles; what is more, is counted as "more"
+---@field doubles integer the last bound is least * 2 ^ doubles; the last bucket has no bound
 ---@field span number seconds of the window
 ---@field slots integer steps in which it moves
 
@@ -38,7 +38,7 @@ function histogram.new(o, now)
 	return self
 end
 
--- The upper bound of a bucket, which is part of it.
+-- The upper bound of a bucket, inclusive.
 local function bound(self, i)
 	return self.least * 2 ^ ((i - 1) / PER_DOUBLE)
 end
@@ -59,8 +59,8 @@ function Histogram:add(now, value)
 	self.recent:add(now, i)
 end
 
--- The value below which a number of those counted lies. Within a bucket they are taken to be
--- spread evenly; beyond the last bound nothing is known but that.
+-- The value that `rank` of the counted values do not exceed. Values are assumed to be spread evenly
+-- within a bucket; values beyond the last bound are reported as that bound.
 local function value_at(self, counts, rank)
 	local below = 0
 	for i = 1, self.size - 1 do
@@ -73,10 +73,10 @@ local function value_at(self, counts, rank)
 	return bound(self, self.size - 1)
 end
 
----The values below which a share of those within the window lies.
+---Quantiles of the values within the window.
 ---@param now number
 ---@param ... number shares, from 0 to 1
----@return number ... 0 where there were none
+---@return number ... 0 if there were no values
 function Histogram:quantiles(now, ...)
 	local counts, n = self.recent:read(now), 0
 	for i = 1, self.size do n = n + counts[i] end
@@ -87,7 +87,7 @@ function Histogram:quantiles(now, ...)
 	return table.unpack(values)
 end
 
----Of all time, at the bounds that are doubles of one another: how many values were up to each.
+---For each bound that is a double of the least one: how many values since the start were up to it.
 ---@return { bound: number, count: integer }[]
 function Histogram:cumulative()
 	local list, count = {}, 0

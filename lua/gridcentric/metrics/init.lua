@@ -4,8 +4,8 @@
 --	load:refresh()       each second: measures what takes time
 --	load:sample()        at any time, and at once
 --
--- What changes with each arrival is read for each sample; the rest is as the last refresh() found
--- it.
+-- Counts that change with each arrival are read for each sample; everything else is as of the last
+-- refresh().
 --
 -- An average belongs to the clones it was measured over; their number changes at any time, the
 -- average only once a second. So a sample gives the processor time as it spreads over the clones
@@ -37,7 +37,7 @@ local OBJECT = { __jsontype = "object" }
 ---@class gridcentric.MetricsOptions
 ---@field policy gridcentric.Policy
 ---@field now fun(): number seconds
----@field clones fun(): gridcentric.Clone[] those that serve
+---@field clones fun(): gridcentric.Clone[] clones that serve
 ---@field counts table<string, fun(): number> fields that are read for each sample
 ---@field instruments? gridcentric.Instruments
 
@@ -50,7 +50,7 @@ local OBJECT = { __jsontype = "object" }
 local Metrics = { __name = "gridcentric.metrics" }
 Metrics.__index = Metrics
 
--- The user's own. What the policy says where to ask for, no domain can tell.
+-- Metrics of the user's own. A metric that is fetched cannot be reported by a domain.
 local function measure_own(self, over)
 	local how = {}
 	for name, entry in pairs(self.policy.metrics) do how[name] = entry.aggregate end
@@ -104,7 +104,7 @@ function metrics.new(o)
 	return self
 end
 
----Measures what this policy wants from now on.
+---Measures what a policy needs from now on.
 ---@param policy gridcentric.Policy
 function Metrics:follow(policy)
 	self:close()
@@ -117,7 +117,7 @@ function Metrics:follow(policy)
 	take_measures(self)
 end
 
----Measures anew; to be called about once a second.
+---Measures again; to be called about once a second.
 function Metrics:refresh()
 	if self.usage then self.usage:step(self.clones()) end
 	if self.scraper then self.scraper:step() end
@@ -141,19 +141,19 @@ function Metrics:sample()
 	return sample
 end
 
----Why metrics of the user's own could not be had the last time, by name.
+---Why the last fetch of the user's own metrics failed, by name.
 ---@return table<string, string>
 function Metrics:errors()
 	return setmetatable(self.scraper and self.scraper.errors or {}, OBJECT)
 end
 
----How often they could not be had, by name.
+---How often fetches failed, by name.
 ---@return table<string, integer>
 function Metrics:failures()
 	return self.scraper and self.scraper.failures or {}
 end
 
----Calls off what is under way.
+---Cancels fetches under way.
 function Metrics:close()
 	if self.scraper then self.scraper:close() end
 end

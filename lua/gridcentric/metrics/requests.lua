@@ -1,13 +1,13 @@
--- Requests, as the proxy sees them come and be answered: how many, how fast, how well.
+-- Counts requests and answers as the proxy reports them, and measures their rates and latency.
 
 local histogram = require "gridcentric.metrics.histogram"
 local window = require "gridcentric.metrics.window"
 
 local requests = {}
 
--- Long enough to smooth single requests, short enough to follow a rush.
+-- Long enough to smooth single requests, short enough to follow a peak.
 local RATE = { span = 10, slots = 10 }
--- In milliseconds; the longest wait of the proxy is some minutes.
+-- In milliseconds; the proxy waits for some minutes at most.
 local LATENCY = { least = 1, doubles = 20, span = 30, slots = 10 }
 -- Over the same time: answers, and the clones that served when each was given.
 local SERVED = { span = 30, slots = 10, counts = 2 }
@@ -32,7 +32,7 @@ function requests.new(now, nclones)
 	}, Requests)
 end
 
----A request has come.
+---A request has arrived.
 ---@param now number
 function Requests:arrive(now)
 	self.arrivals:add(now)
@@ -41,7 +41,7 @@ end
 ---A request was answered.
 ---@param now number
 ---@param status integer
----@param ms number? that a clone took to answer; nil if none did
+---@param ms number? time until a clone answered; nil if the proxy answered itself
 function Requests:answer(now, status, ms)
 	local class = ("%dxx"):format(status // 100)
 	self.classes[class] = (self.classes[class] or 0) + 1

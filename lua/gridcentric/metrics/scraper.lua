@@ -1,14 +1,13 @@
--- Metrics of the user's own that are asked for by HTTP, in Prometheus' text format: of one place,
--- or of each clone.
+-- Fetches metrics of the user's own by HTTP, in Prometheus' text format: from one place, or from
+-- each clone.
 --
 --	local scraper = scraper.new { metrics = policy.metrics, fetch = http_get, ... }
---	scraper:step()                each second: starts what is due
+--	scraper:step()                each second: starts the fetches that are due
 --	scraper:measure()             { queue_depth = 12 }
 --
--- Metrics of the same place, at the same pace, come with one request. Clones are asked by turns,
--- spread over the time between two requests. An answer is good for three times that; a metric of
--- which there is none has failed, and is not in measure(). Where there are no clones to ask, it
--- is 0.
+-- Metrics from the same place at the same pace come with one request. Clones take turns within the
+-- time between two requests. An answer is valid for three times that; a metric without a valid
+-- answer has failed, and measure() leaves it out. Without any clone to ask, a metric is 0.
 
 local aggregate = require "gridcentric.metrics.aggregate"
 local parser = require "gridcentric.metrics.exposition_parser"
@@ -29,7 +28,7 @@ local GOOD_FOR = 3 -- times `every`
 local Scraper = { __name = "gridcentric.scraper" }
 Scraper.__index = Scraper
 
--- What can be asked for with one request.
+-- Metrics with the same key come with one request.
 local function source_key(entry)
 	local place = entry.clones or ("%s %d %s"):format(entry.url.host, entry.url.port, entry.url.path)
 	return ("%s %g %g"):format(place, entry.every, entry.timeout)
@@ -44,7 +43,7 @@ local function add_source(self, name, entry)
 			metrics = {},
 			asked = setmetatable({}, { __mode = "k" }), -- place -> when
 			answers = setmetatable({}, { __mode = "k" }), -- place -> { at =, [name] = values }
-			busy = {}, -- place -> function that calls the request off
+			busy = {}, -- place -> function that cancels the request
 		}
 		self.by_key[key] = source
 		table.insert(self.sources, source)
@@ -130,12 +129,12 @@ local function ask(self, source, place)
 		function(body, err) on_answer(self, source, place, body, err) end)
 end
 
--- Where a source's metrics are: the one place, or the clones.
+-- The places to ask for a source's metrics: its URL, or the clones.
 local function places(self, source)
 	return source.url and { source.url } or self.clones()
 end
 
----Starts what is due; to be called about once a second.
+---Starts the fetches that are due; to be called about once a second.
 function Scraper:step()
 	local now = self.now()
 	for _, source in ipairs(self.sources) do
@@ -178,7 +177,7 @@ function Scraper:measure()
 	return measured, over
 end
 
----Calls off what is under way.
+---Cancels fetches under way.
 function Scraper:close()
 	for _, source in ipairs(self.sources) do
 		for place, cancel in pairs(source.busy) do

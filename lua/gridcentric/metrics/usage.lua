@@ -1,17 +1,17 @@
--- What clones use: processor time and memory, left with each as clone.cpu and clone.memory.
+-- Measures the processor time and memory of clones, and leaves them as clone.cpu and clone.memory.
 --
--- Reading is not free, so a step reads some clones, by turns: the processor time of a number of
--- them, and the memory of as many as a hundredth of the time allows. With 1,000 clones each has its
--- processor time read every 10 seconds; its memory, where 100 MB are in memory, every 100 seconds.
+-- Reading takes time, so clones take turns: a step reads the processor time of 100 clones, and the
+-- memory of as many clones as a hundredth of the time allows. Of 1,000 clones, the processor time
+-- of each is read every 10 seconds; the memory every 100 seconds, if each has 100 MB in memory.
 --
--- How it is read is handed in, and the clock.
+-- The functions that read, and the clock, are arguments.
 
 local usage = {}
 
-local CPU_BATCH = 100 -- clones whose processor time is read in a step: 1 ms
-local MEMORY_SHARE = 0.01 -- of the time, spent with reading memory
-local MEMORY_STEP_S = 0.01 -- then the rest of a step's turns waits
-local MEMORY_EVERY_S = 5 -- of one clone, at the least
+local CPU_BATCH = 100 -- clones whose processor time is read in a step; that takes 1 ms
+local MEMORY_SHARE = 0.01 -- of the time that may be spent on reading memory
+local MEMORY_STEP_S = 0.01 -- then the other clones wait for the next step
+local MEMORY_EVERY_S = 5 -- at least, between two readings of one clone
 local LATE_S = 1
 local NEW_S = 2 -- a clone without a reading is idle this long, then it is like the others
 
@@ -39,7 +39,7 @@ function usage.new(o)
 	}, Usage)
 end
 
--- Where the turns go on: the first clone behind a slot. The list is in the order of slots.
+-- The clone whose turn it is: the first one behind a slot. The list is in the order of slots.
 local function position(clones, slot)
 	local low, high = 1, #clones + 1
 	while low < high do
@@ -89,11 +89,11 @@ local function step_memory(self, clones)
 		if spent >= MEMORY_STEP_S then break end
 		at = at % #clones + 1
 	end
-	-- late steps do not make the share smaller
+	-- steps that come late do not lower the share
 	self.memory_due = math.max(self.memory_due, began - LATE_S) + spent / MEMORY_SHARE
 end
 
----Reads some; to be called about once a second.
+---Reads some clones; to be called about once a second.
 ---@param clones gridcentric.Clone[] that serve, in the order of their slots
 function Usage:step(clones)
 	if #clones == 0 then return end
@@ -125,13 +125,13 @@ function usage.measured_over(clones, now)
 end
 
 ---@param clones gridcentric.Clone[]
----@return { cpu: number?, memory: number?, memory_per_clone: number? } # nil: not known yet
+---@return { cpu: number?, memory: number?, memory_per_clone: number? } # nil if not known yet
 function usage.measure(clones)
 	if #clones == 0 then return { cpu = 0, memory = 0 } end
 	local memory = average(clones, "memory")
 	return {
 		cpu = average(clones, "cpu"),
-		-- those that were not read yet are taken to be like the others
+		-- clones that were not read yet are assumed to be like the others
 		memory = memory and memory * #clones,
 		memory_per_clone = memory,
 	}

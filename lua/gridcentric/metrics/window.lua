@@ -1,8 +1,8 @@
--- Counts of the last seconds, one or several side by side.
+-- Counts events of the last seconds; one window may hold several counts.
 --
--- A ring of slots, each of a fraction of the time: what falls out of the window is taken off slot
--- by slot. Memory is constant, add() takes constant time. Pure: the time (seconds, never going
--- back) is an argument.
+-- The window is a ring of slots, each for a fraction of the time; it forgets slot by slot. Memory
+-- is constant, and add() takes constant time. Pure: the time (seconds, never going back) is an
+-- argument.
 
 local window = {}
 
@@ -18,8 +18,8 @@ local function zeros(n)
 end
 
 ---@class gridcentric.WindowOptions
----@field span number seconds that are remembered
----@field slots integer steps in which they are forgotten
+---@field span number length of the window in seconds
+---@field slots integer steps in which the window moves
 ---@field counts? integer how many counts there are (1)
 
 ---@param o gridcentric.WindowOptions
@@ -49,7 +49,7 @@ local function clear(self, slot)
 	end
 end
 
--- Takes off what is too old by now.
+-- Forgets slots that have left the window.
 local function advance(self, now)
 	local turn = (now - self.since) // self.slot_s
 	local passed = math.min(turn - self.turn, #self.slots)
@@ -75,7 +75,7 @@ function Window:read(now)
 	return self.totals
 end
 
----How many there were in a second.
+---Events per second.
 ---@param now number
 ---@param i? integer which count (1)
 ---@return number

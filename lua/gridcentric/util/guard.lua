@@ -1,4 +1,4 @@
--- Errors stay where they arise: one in a luv callback would end the process.
+-- Keeps errors where they arise: an error in a luv callback would end the process.
 
 local guard = {}
 
@@ -38,10 +38,10 @@ function guard.call(fn, ...)
 	return xpcall(fn, guard.traceback, ...)
 end
 
----A function that does as fn does, and never raises.
+---Wraps fn in a function that never raises.
 ---@param fn function
----@param on_error fun(text: string) is given the error with its traceback
----@return function # gives nothing back
+---@param on_error fun(text: string) gets the error with its traceback
+---@return function # returns nothing
 function guard.protect(fn, on_error)
 	return function(...)
 		local ok, err = guard.call(fn, ...)

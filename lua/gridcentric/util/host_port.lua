@@ -16,7 +16,7 @@ local function is_ipv4(text)
 	return #bytes == 4
 end
 
--- How many groups of 16 bits a part of an IPv6 address has; nil: it is none.
+-- Counts the groups of 16 bits in a part of an IPv6 address; nil if it is malformed.
 local function count_groups(text)
 	if text == "" then return 0 end
 	local n = 0
@@ -28,7 +28,7 @@ local function count_groups(text)
 	return n
 end
 
--- What "::" leaves out are the groups, one at least, that are missing.
+-- "::" stands for one or more groups of zeros.
 local function is_ipv6(text)
 	local before, behind = text:match "^(.-)::(.*)$"
 	if not before then return count_groups(text) == 8 end
@@ -36,7 +36,7 @@ local function is_ipv6(text)
 	return n ~= nil and m ~= nil and n + m < 8 and not before:find(".", 1, true)
 end
 
--- Returns the numeric form of a host, or nil. Names are not looked up: that would wait.
+-- Returns the numeric form of a host, or nil. Names are not looked up: a lookup would block.
 local function numeric_host(host)
 	if host == "localhost" or host == "" then return "127.0.0.1" end
 	if host == "*" then return "0.0.0.0" end
@@ -46,7 +46,7 @@ local function numeric_host(host)
 end
 
 ---The check of a type: "127.0.0.1:8080", "[::1]:8080", "localhost:8080", "*:8080" (every IPv4
----address), ":8080" and 8080 (loopback). Port 0 is a free one.
+---address), ":8080" and 8080 (loopback). Port 0 stands for a free port.
 ---@return gridcentric.Address?
 ---@return string? err
 function host_port.read(value)
@@ -59,7 +59,7 @@ function host_port.read(value)
 	return types.mismatch('a port or "host:port" with a numeric host', value)
 end
 
----The text that read() reads.
+---The opposite of read().
 ---@param host string numeric
 ---@param port integer
 ---@return string

@@ -1,11 +1,11 @@
--- A queue that anything in it can leave at once.
+-- A queue from whose middle items can be removed.
 --
--- Each operation takes constant time. An item is any value but nil, and is in a queue at most once.
+-- Each operation takes constant time. An item is any value except nil, and is queued at most once.
 
 local queue = {}
 
 ---@class gridcentric.Queue
----@field first any the item that came first; nil when the queue is empty
+---@field first any the oldest item; nil when the queue is empty
 ---@field last any
 ---@field length integer
 local Queue = { __name = "gridcentric.util.queue" }
@@ -16,7 +16,7 @@ function queue.new()
 	return setmetatable({ length = 0, after = {}, before = {} }, Queue)
 end
 
----Puts an item, which must not be in the queue, at its end.
+---Appends an item, which must not be in the queue.
 function Queue:push(item)
 	if self.last == nil then
 		self.first = item
@@ -32,7 +32,7 @@ function Queue:has(item)
 	return item == self.first or self.before[item] ~= nil
 end
 
----Takes an item out; harmless if it is not in.
+---Removes an item; does nothing if it is not in the queue.
 function Queue:remove(item)
 	if item == nil or not self:has(item) then return end
 	local before, after = self.before[item], self.after[item]
@@ -42,7 +42,7 @@ function Queue:remove(item)
 	self.length = self.length - 1
 end
 
----Takes the first item out.
+---Removes the first item.
 ---@return any # nil when the queue is empty
 function Queue:pop()
 	local item = self.first
@@ -50,7 +50,7 @@ function Queue:pop()
 	return item
 end
 
----All items in order, as they are now: the queue may be changed on the way.
+---A copy of all items in order, so that the queue may change during the iteration.
 ---@return any[]
 function Queue:list()
 	local items, item = {}, self.first

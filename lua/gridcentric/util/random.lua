@@ -1,6 +1,5 @@
--- Random numbers from a seed: the same in each run, for what is to be played back, and in a clone
--- nobody else's, for each has its own generator. Also the hash of texts. Nothing secret: keys of
--- sessions are made by the core.
+-- Random numbers from a seed: the same in each run, so that a trace can be replayed. Each clone has
+-- its own generator. Also hashes text. Nothing here is secret: the core makes the keys of sessions.
 
 local random = {}
 
@@ -8,8 +7,8 @@ local GOLDEN = 0x9E3779B97F4A7C15 -- 2^64 divided by the golden ratio, odd
 
 ---@alias gridcentric.Random fun(): integer
 
----Spreads an integer over all 64 bits: each bit of it changes half of the result's. (The finalizer
----of SplitMix64, Steele, Lea and Flood 2014.)
+---Mixes an integer: each of its bits changes half the bits of the result. (The finalizer of
+---SplitMix64, Steele, Lea and Flood 2014.)
 ---@param x integer
 ---@return integer
 function random.mix(x)
@@ -28,7 +27,7 @@ function random.new(seed)
 	end
 end
 
----The same text has the same hash, in every run.
+---Hashes text; the hash is the same in every run.
 ---@param text string
 ---@return integer
 function random.hash(text)

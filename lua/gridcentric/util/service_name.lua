@@ -1,5 +1,5 @@
--- A name for a service, made of that of its file: letters, digits, dots, - and _, a letter or digit
--- first.
+-- Makes a service's name from the name of its file: letters, digits, dots, - and _, beginning with
+-- a letter or digit.
 
 ---@param text string
 ---@return string
