@@ -147,8 +147,8 @@ DEPS = gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-luv lua-lpeg \
 # what virtual machines, and building their images, need besides
 DEPS_VM = qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs fdisk mtools \
 	syslinux syslinux-common xz-utils zstd
-DEPS_TEST = lua-busted lua-check luarocks mandoc man-db zsh fish curl procps strace haproxy wrk chromium \
-	chromium-driver fonts-dejavu-core valgrind cppcheck clang clang-format \
+DEPS_TEST = lua-busted lua-check luarocks mandoc man-db zsh fish curl procps strace \
+	haproxy nginx apache2-utils wrk chromium chromium-driver fonts-dejavu-core valgrind cppcheck clang clang-format \
 	libclang-rt-dev prometheus prometheus-node-exporter
 
 tools:

@@ -19,7 +19,7 @@ describe("identity", function()
 		}
 	end
 
-	it("knows users by their cookie, on any connection", function()
+	it("recognises users by their cookie, on any connection", function()
 		start "cookie"
 		local one, is_new = all:session_of(nil, "192.0.2.1")
 		assert.is_true(is_new)
@@ -31,12 +31,14 @@ describe("identity", function()
 		assert.equal(2, counters.sessions)
 	end)
 
-	it("takes who keeps no cookie for one user on one connection", function()
+	it("begins a session for each request without a cookie, whatever the connection", function()
 		start "cookie"
 		local one = all:session_of(nil, "192.0.2.1")
-		assert.equal(one, (all:session_of(one, "192.0.2.1")))
-		one.known = true
-		assert.not_equal(one, (all:session_of(one, "192.0.2.1")))
+		local other, is_new = all:session_of(one, "192.0.2.1")
+		assert.is_true(is_new)
+		assert.not_equal(one, other)
+		assert.not_equal(one.key, other.key)
+		assert.equal(one, (all:session_of(other, "192.0.2.1", one.key)))
 	end)
 
 	it("counts cookies that are forged, and those that are stale", function()
@@ -45,7 +47,7 @@ describe("identity", function()
 		assert.same({ sessions = 3, stale_cookies = 2, forged_cookies = 1 }, counters)
 	end)
 
-	it("knows users by their address", function()
+	it("recognises users by their address", function()
 		start "source"
 		local one = all:session_of(nil, "192.0.2.1")
 		assert.equal(one, (all:session_of(nil, "192.0.2.1")))
@@ -61,7 +63,7 @@ describe("identity", function()
 		assert.not_equal(one, (all:session_of(nil, "192.0.2.1")))
 	end)
 
-	it("knows no more than so many", function()
+	it("has a limit", function()
 		start("cookie", 1)
 		local one = all:session_of(nil, "192.0.2.1")
 		assert.is_nil((all:session_of(nil, "192.0.2.2")))

@@ -8,7 +8,9 @@ describe("sessions", function()
 		all = sessions.new {
 			timeout = 60,
 			cookieless_timeout = 10,
-			on_end = function(session) ended[#ended + 1] = session.key or "no key" end,
+			on_count = function(session, n)
+				if n < 0 then ended[#ended + 1] = session.key or "no key" end
+			end,
 		}
 	end)
 
@@ -36,7 +38,7 @@ describe("sessions", function()
 		assert.same({ "a" }, ended)
 	end)
 
-	it("count shorter if their cookie never came back", function()
+	it("count for a shorter time if their cookie never came back", function()
 		all:leave(all:begin("a", false), 100)
 		all:leave(all:begin("b", true), 100)
 		all:expire(110)
@@ -48,7 +50,7 @@ describe("sessions", function()
 	it("go on when somebody comes back in time", function()
 		local session = all:begin("a", false)
 		all:leave(session, 100)
-		session.known = true
+		all:recognise(session)
 		all:join(session)
 		all:expire(1e6)
 		assert.equal(1, all.count)
@@ -97,6 +99,81 @@ describe("sessions", function()
 		assert.same({ "a" }, ended)
 		all:expire(11)
 		assert.same({ "a", "b" }, ended)
+	end)
+
+	describe("that are given up", function()
+		it("count no longer, until the cookie comes back", function()
+			local first = all:begin("a", false)
+			all:leave(first, 100)
+			all:give_up(first)
+			assert.same({ 0, 1 }, { all.count, all.total })
+			all:expire(159)
+			assert.equal(first, all:find "a")
+			all:recognise(first)
+			all:join(first)
+			assert.same({ 1, 1 }, { all.count, all.total })
+			all:leave(first, 200)
+			all:expire(259)
+			assert.equal(1, all.count)
+			all:expire(260)
+			assert.same({ 0, 0 }, { all.count, all.total })
+		end)
+
+		it("are remembered for the timeout of those who are known", function()
+			local session = all:begin("a", false)
+			all:leave(session, 100)
+			all:give_up(session)
+			all:expire(159.9)
+			assert.equal(1, all.total)
+			all:expire(160)
+			assert.equal(0, all.total)
+		end)
+
+		it("are none that are known, or have another connection", function()
+			local known, busy = all:begin("a", true), all:begin("b", false)
+			all:join(busy)
+			for _, session in ipairs { known, busy } do
+				all:leave(session, 100)
+				all:give_up(session)
+			end
+			assert.equal(2, all.count)
+		end)
+
+		it("make room for others, the oldest first", function()
+			for _, key in ipairs { "a", "b", "c" } do
+				local session = all:begin(key, false)
+				all:leave(session, 100)
+				if key ~= "a" then all:give_up(session) end
+			end
+			assert.is_true(all:make_room(3))
+			assert.is_nil(all:find "b")
+			assert.is_true(all:make_room(3))
+			assert.is_true(all:make_room(2))
+			assert.is_nil(all:find "c")
+			assert.is_true(all:make_room(1))
+			assert.is_nil(all:find "a")
+			all:begin("d", false)
+			assert.is_false(all:make_room(1))
+		end)
+	end)
+
+	it("count only when their cookie has come back, if they are to be confirmed", function()
+		all.confirm = true
+		local user, other = all:begin("a", false), all:begin("b", false)
+		assert.same({ 0, 2 }, { all.count, all.total })
+		all:recognise(user)
+		all:recognise(user)
+		assert.equal(1, all.count)
+		all:leave(user, 100)
+		all:leave(other, 100)
+		all:expire(159)
+		assert.equal(1, all.count)
+		all:expire(160)
+		assert.same({ 0, 0 }, { all.count, all.total })
+		assert.same({ "a" }, ended)
+		all:begin("192.0.2.1", true)
+		all:begin(nil, false)
+		assert.equal(2, all.count)
 	end)
 
 	it("cost nothing to look at while none has ended", function()

@@ -108,11 +108,35 @@ describe("traffic", function()
 			assert.equal(3, all.requests.classes["2xx"])
 		end)
 
-		it("takes requests without a cookie on one connection for one user", function()
+		it("offers each request without a cookie one of its own, and counts one user", function()
 			local program = proxy:client { keeps_cookies = false }
-			for _ = 1, 5 do program:request() end
+			for i = 1, 5 do
+				program:request()
+				assert.equal("key" .. i, program.offered)
+				assert.equal(1, all.sessions.count)
+			end
+			assert.equal(1, arrivals)
+			assert.equal(1, clones.ready[1].sessions + clones.ready[2].sessions)
+		end)
+
+		it("counts users behind one connection as soon as their cookies come back", function()
+			local front, cookies = proxy:client(), {}
+			for i = 1, 4 do
+				front.cookie = nil
+				front:request()
+				cookies[i] = front.offered
+			end
 			assert.equal(1, all.sessions.count)
-			assert.equal("key1", program.offered)
+			local at = {}
+			for i, cookie in ipairs(cookies) do
+				front.cookie = cookie
+				front:request()
+				at[i] = front.at
+			end
+			assert.equal(4, all.sessions.count)
+			assert.same({ "clone1", "clone2", "clone1", "clone2" }, at)
+			assert.same({ 2, 2 }, { clones.ready[1].sessions, clones.ready[2].sessions })
+			assert.equal(4, arrivals)
 		end)
 
 		it("tells users apart who come by one connection, as through another proxy", function()
@@ -144,6 +168,102 @@ describe("traffic", function()
 			all:on_close(77)
 			assert.equal(0, all.connections)
 			assert.equal(0, arrivals)
+		end)
+	end)
+
+	describe("that counts confirmed users", function()
+		before_each(function() start { count = "confirmed" } end)
+
+		it("does not scale for programs that keep no cookie", function()
+			for _ = 1, 10 do
+				local check = proxy:client { keeps_cookies = false }
+				check:request()
+				assert.equal("clone", check.at:sub(1, 5))
+				check:done()
+				check:close()
+			end
+			assert.equal(0, all.sessions.count)
+			assert.equal(0, clones.ready[1].sessions + clones.ready[2].sessions)
+		end)
+
+		it("counts a user whose cookie comes back, at the clone that served the first request", function()
+			local user = proxy:client()
+			user:request()
+			local first, before = user.at, arrivals
+			user:request()
+			assert.equal(first, user.at)
+			assert.equal(1, all.sessions.count)
+			assert.equal(before + 1, arrivals)
+			assert.same({ 1, 0 }, { clones.ready[1].sessions, clones.ready[2].sessions })
+		end)
+	end)
+
+	describe("that ignores requests", function()
+		before_each(function() start { ignore = { path = "/healthz", agent = "kube-probe/" } } end)
+
+		local function ignored(user, target, agent)
+			user:request(target, agent)
+			return user.at and user.offered == nil and all.sessions.total == 0
+		end
+
+		it("knows them by path or agent", function()
+			for target, agent in pairs {
+				["/healthz"] = "x", ["/healthz?full=1"] = "x", ["http://a/healthz"] = "x",
+				["/"] = "kube-probe/1.27",
+			} do
+				assert.is_true(ignored(proxy:client(), target, agent))
+			end
+			for target, agent in pairs {
+				["/healthz/"] = "x", ["/other?/healthz"] = "x", ["/HEALTHZ"] = "kube-prober",
+			} do
+				local user = proxy:client()
+				user:request(target, agent)
+				assert.is_string(user.offered)
+			end
+		end)
+
+		it("counts them nowhere, and has any clone answer", function()
+			local check = proxy:client()
+			for _ = 1, 3 do
+				assert.is_true(ignored(check, "/healthz"))
+				check:done(500)
+			end
+			check:close()
+			assert.same({ 0, 0, 0 }, { arrivals, all.connections, all.counters.requests })
+			assert.equal(0, all.requests.classes["5xx"])
+			assert.same({ "1 500", "1 500", "1 500" }, outcomes)
+			assert.same({ 0, 0 }, { clones.ready[1].connections, clones.ready[1].sessions })
+		end)
+
+		it("serves users on the same connection", function()
+			local front = proxy:client()
+			front:request "/healthz"
+			front:done()
+			front:request "/"
+			assert.equal("key1", front.offered)
+			front:done()
+			front.offered = nil
+			front:request "/healthz"
+			assert.is_nil(front.offered)
+			assert.equal(1, all.sessions.count)
+			front:close()
+			assert.equal(0, all.connections)
+		end)
+
+		it("asks another clone where one fails, and waits where there is none", function()
+			local check = proxy:client()
+			check:request "/healthz"
+			assert.equal("clone1", check.at)
+			check:fail(true)
+			assert.equal("clone2", check.at)
+			check:done()
+			for _, clone in ipairs { table.unpack(clones.ready) } do clones:move(clone, "dead") end
+			local other = proxy:client()
+			other:request "/healthz"
+			assert.is_nil(other.at)
+			assert.equal(1, all.held.length)
+			all:drain()
+			assert.equal(503, other.refused)
 		end)
 	end)
 

@@ -2,7 +2,7 @@
 --
 --	local proxy = fake_proxy.new()
 --	local user = proxy:client()             one that keeps its cookie
---	user:request(target)                    a request on its open connection, or on a new one
+--	user:request(target, agent)             a request on its open connection, or on a new one
 --	user.at                                 the ip that the last one went to; nil: it waits
 --	user.refused, user.refused_text         status and text of the proxy's own answer, if any
 --	user.ndetached                          how often its connection to a server was given up
@@ -45,10 +45,12 @@ function Client:connect()
 	self.proxy.handler:on_connection(self.conn, self.ip)
 end
 
-function Client:request(target)
+function Client:request(target, agent)
 	open(self)
-	self.proxy.handler:on_request(self.conn, self.ip,
-		{ method = "GET", target = target or "/", host = "localhost", cookie = self.cookie })
+	self.proxy.handler:on_request(self.conn, self.ip, {
+		method = "GET", target = target or "/", host = "localhost", cookie = self.cookie,
+		agent = agent,
+	})
 end
 
 function Client:done(status, ms, code, detail)

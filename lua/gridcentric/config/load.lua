@@ -64,6 +64,8 @@ local LOAD_LIMIT_S = 2 -- processor time that a file may take to be run
 ---@field sticky "cookie"|"source"|false
 ---@field session_timeout number
 ---@field cookieless_timeout number
+---@field count "begun"|"confirmed"
+---@field ignore gridcentric.IgnoreKeys?
 ---@field held { max: integer, timeout: number, status: integer, text: string? }
 ---@field drain_timeout number
 ---@field stop_timeout number
@@ -87,6 +89,12 @@ local function check_together(p)
 		return nil, 'route: there are no requests in tcp mode (hash { by = "source" } expected)'
 	end
 	if p.sticky == nil then p.sticky = p.mode == "http" and "cookie" end
+	if p.count == "confirmed" and p.sticky ~= "cookie" then
+		return nil, 'count: only cookies are confirmed (sticky = "cookie" expected)'
+	end
+	if p.mode == "tcp" and p.ignore then
+		return nil, "ignore: there are no requests in tcp mode"
+	end
 	return p
 end
 

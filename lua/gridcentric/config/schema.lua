@@ -54,6 +54,13 @@ schema.SECTIONS = {
 				.. "its connection.", synonyms = { "ttl" } },
 		{ "cookieless_timeout", types.seconds(0, 1000000), default = 10,
 			text = "The same for clients that never return the cookie." },
+		{ "count", types.one_of("begun", "confirmed"), default = "begun",
+			text = "Which users count as sessions: all, or only those whose cookie has come back.",
+			more = "With `confirmed`, programs that keep no cookie do not scale the service." },
+		{ "ignore", record(proxy.IGNORE, "gridcentric.IgnoreKeys"), unset = "no request",
+			text = "Requests that are no user's, such as the health checks of a load balancer.",
+			more = "Any clone answers them. They begin no session and count nowhere.",
+			synonyms = { "exempt", "exclude" } },
 	} },
 	{ title = "Number of clones", keys = {
 		{ "scale", types.new("policy, function or whole number", "gridcentric.Part", combine.part),

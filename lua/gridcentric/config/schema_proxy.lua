@@ -1,4 +1,4 @@
--- The keys of `held`, `health` and `limits`: what the proxy does with connections.
+-- The keys of `held`, `ignore`, `health` and `limits`: what the proxy does with connections.
 
 local options = require "gridcentric.util.options"
 local types = require "gridcentric.util.types"
@@ -15,6 +15,13 @@ schema.HELD = options.schema {
 		text = "Status of the answer to a refused request." },
 	{ "text", types.text("^[^%c]+$", "a line of text"), unset = "the reason",
 		text = "Text of the answer to a refused request, one line.", synonyms = { "message" } },
+}
+
+schema.IGNORE = options.schema {
+	{ "path", types.text("^/[^%s%c?#]*$", 'a path such as "/healthz"'), unset = "none",
+		text = "The path of such requests, whatever their query.", synonyms = { "url" } },
+	{ "agent", types.text("%S", 'a text such as "kube-probe"'), unset = "none",
+		text = "A part of their User-Agent.", synonyms = { "user_agent" } },
 }
 
 local LONGEST_EJECTION_S = 86400

@@ -1,5 +1,9 @@
--- Whose session a request or connection belongs to: known again by a cookie, the address, or the
--- connection itself, as the policy's `sticky` says.
+-- Whose session a request or connection belongs to. A user is recognised by a cookie, by the
+-- address, or by the connection itself, as the policy's `sticky` says.
+--
+-- Where cookies tell users, what a connection carried before says nothing about who asks now: a
+-- balancer in front sends the requests of many users over one connection. Each request without a
+-- cookie therefore begins a session, and gets a cookie of its own.
 
 local identity = {}
 
@@ -28,16 +32,13 @@ local function count(self, what)
 	self.counters[what] = self.counters[what] + 1
 end
 
-local function by_cookie(self, own, cookie)
+local function by_cookie(self, cookie)
 	local shown = self.sessions:find(cookie)
 	if shown then
-		shown.known = true
+		self.sessions:recognise(shown)
 		return shown
 	end
 	if cookie then count(self, self.is_key(cookie) and "stale_cookies" or "forged_cookies") end
-	-- Requests without a cookie on one connection come from one user who keeps none. But one who has
-	-- shown it and is without now is another, behind the same connection.
-	if own and not own.known then return own end
 end
 
 local function begin(self, ip)
@@ -49,15 +50,15 @@ end
 
 ---@param own gridcentric.Session? of the connection so far
 ---@param ip string the client's
----@param cookie string? that it has shown
+---@param cookie string? that the request has brought
 ---@return gridcentric.Session? # nil where there may be no more of them
 ---@return boolean? is_new
 function Identity:session_of(own, ip, cookie)
 	local sticky, all = self.policy.sticky, self.sessions
 	if sticky == "source" then own = own or all:find(ip) end
-	if sticky == "cookie" then own = by_cookie(self, own, cookie) end
+	if sticky == "cookie" then own = by_cookie(self, cookie) end
 	if own then return own, false end
-	if all.count >= self.policy.limits.sessions then return nil end
+	if not all:make_room(self.policy.limits.sessions) then return nil end
 	return begin(self, ip), true
 end
 

@@ -11,6 +11,7 @@
 -- each when what is under way on it is over; one that carries a stream of bytes, at its end.
 
 local identity = require "gridcentric.controller.identity"
+local ignore = require "gridcentric.controller.ignore"
 local pool = require "gridcentric.controller.pool"
 local queue = require "gridcentric.util.queue"
 local sessions = require "gridcentric.controller.sessions"
@@ -23,7 +24,8 @@ local MAX_TRIES = 3 -- of one request, on different clones
 ---@field conn integer the proxy's number for it
 ---@field ip string of the client
 ---@field request gridcentric.RouteRequest the one under way, or the last
----@field session gridcentric.Session? from its first request on
+---@field session gridcentric.Session? from its first request on, unless that is ignored
+---@field is_ignored boolean? whether the request under way is no user's
 ---@field clone gridcentric.Clone? that serves it or is to
 ---@field asked gridcentric.Clone? where the request under way was sent; nil when it was answered
 ---@field held_since number? while it waits for a clone; seconds
@@ -57,8 +59,8 @@ Traffic.__index = Traffic
 ---@param o gridcentric.TrafficOptions
 ---@return gridcentric.Traffic
 function traffic.new(o)
-	local function forget_clone(session)
-		if session.clone then session.clone.sessions = session.clone.sessions - 1 end
+	local function count_at_clone(session, n)
+		if session.clone then session.clone.sessions = session.clone.sessions + n end
 	end
 	local counters = {
 		connections = 0, requests = 0, sessions = 0, held = 0, retried = 0, refused = 0,
@@ -67,7 +69,8 @@ function traffic.new(o)
 	local users = sessions.new {
 		timeout = o.policy.session_timeout,
 		cookieless_timeout = o.policy.cookieless_timeout,
-		on_end = forget_clone,
+		confirm = o.policy.count == "confirmed",
+		on_count = count_at_clone,
 	}
 	return setmetatable({
 		policy = o.policy,
@@ -88,6 +91,7 @@ function traffic.new(o)
 			policy = o.policy, sessions = users, counters = counters,
 			new_key = o.new_key, is_key = o.is_key,
 		},
+		is_ignored = ignore.matcher(o.policy.ignore),
 		counters = counters,
 		refusals = { full = 0, late = 0, sessions = 0, failed = 0, ending = 0 },
 		draining = false,
@@ -103,6 +107,7 @@ local function enlist(self, c, session, is_new)
 	if c.session == session then return end
 	if c.session then
 		self.sessions:leave(c.session, self.clock.now())
+		if is_new then self.sessions:give_up(c.session) end
 	else
 		self.connections = self.connections + 1
 		count(self, "connections")
@@ -115,8 +120,8 @@ end
 
 local function place_session(session, clone)
 	local old = session.clone
-	if old then old.sessions = old.sessions - 1 end
-	if clone then clone.sessions = clone.sessions + 1 end
+	if old and session.counts then old.sessions = old.sessions - 1 end
+	if clone and session.counts then clone.sessions = clone.sessions + 1 end
 	session.clone = clone
 end
 
@@ -150,7 +155,7 @@ end
 -- Whether no clone will ever be ready for it: when the service ends, none is begun any more.
 local function is_hopeless(self, c)
 	if not self.draining then return false end
-	local clone = c.session.clone
+	local clone = c.is_ignored and c.clone or c.session and c.session.clone
 	return not clone or clone.state ~= "starting" and clone.state ~= "ready"
 end
 
@@ -165,27 +170,47 @@ local function hold(self, c)
 	count(self, "held")
 end
 
--- Sends the connection to its session's clone, or has it wait for one.
-local function direct(self, c)
+-- The clone for a request that is no user's: one that serves, if there is any.
+local function any_clone(self, c)
+	local clone = c.clone
+	if clone and clone.state == "ready" then return clone end
+	return self.router.pool.ready[1] or self.router:pick(c.request)
+end
+
+-- The clone for a request of the session.
+local function own_clone(self, c)
 	local session = c.session
 	if not pool.is_usable(session.clone) then place_session(session, self.router:pick(c.request)) end
-	local clone = session.clone
+	return session.clone
+end
+
+-- The key that the response is to give to the client, if any.
+local function cookie_for(self, c)
+	if c.is_ignored or self.policy.sticky ~= "cookie" or c.session.known then return nil end
+	return c.session.key
+end
+
+-- Sends the connection to its clone, or has it wait for one.
+local function direct(self, c)
+	local clone
+	if c.is_ignored then clone = any_clone(self, c) else clone = own_clone(self, c) end
 	if c.clone ~= clone then place_connection(self, c, clone) end
 	if not clone or clone.state ~= "ready" then return hold(self, c) end
 	release(self, c)
 	c.asked = clone
-	local cookie = self.policy.sticky == "cookie" and not session.known and session.key or nil
-	self.proxy:route(c.conn, clone.ip, clone.port, cookie)
+	self.proxy:route(c.conn, clone.ip, clone.port, cookie_for(self, c))
 end
 
 local function arrive(self, c, request)
+	c.tries, c.request, c.is_ignored = 0, request, self.is_ignored(request)
+	if c.is_ignored then return direct(self, c) end
+	local counted = self.sessions.count
 	local session, is_new = self.identity:session_of(c.session, c.ip, request.cookie)
-	c.tries, c.request = 0, request
 	if not session then return refuse(self, c, "sessions", 503, "too many users") end
 	local is_first = not c.session
 	enlist(self, c, session, is_new)
-	if is_new or is_first then self.on_arrival() end
-	-- Who is nobody in particular goes where each single request is to go.
+	if is_first or self.sessions.count ~= counted then self.on_arrival() end
+	-- A user who cannot be recognised goes where each single request is to go.
 	if not session.key and self.router.route.per_request then place_session(session, nil) end
 	direct(self, c)
 end
@@ -214,9 +239,11 @@ end
 ---@param ip string the client's
 ---@param request gridcentric.Request
 function Traffic:on_request(conn, ip, request)
-	count(self, "requests")
-	self.requests:arrive(self.clock.now())
 	request.ip = ip
+	if not self.is_ignored(request) then
+		count(self, "requests")
+		self.requests:arrive(self.clock.now())
+	end
 	arrive(self, look_up(self, conn, ip), request)
 end
 
@@ -246,9 +273,11 @@ function Traffic:on_failure(conn, code, repeatable, detail)
 	count(self, "retried")
 	local session, failed = c.session, c.clone
 	local other = self.router:pick(c.request, failed)
-	if other and session.clone == failed then place_session(session, other) end
+	if other and c.is_ignored then place_connection(self, c, other)
+	elseif other and session.clone == failed then place_session(session, other) end
 	if other then return direct(self, c) end
-	-- The only clone. If it is dying, the next that comes is for this request; else it is tried again.
+	-- It was the only clone. If it is dying, the next one is for this request; otherwise it is tried
+	-- again.
 	place_connection(self, c, nil)
 	hold(self, c)
 end
@@ -266,8 +295,10 @@ end
 ---@param code string? the name of the error that cut the response short
 ---@param detail string? what was wrong with the response
 function Traffic:on_done(conn, status, ms, code, detail)
-	self.requests:answer(self.clock.now(), code and 502 or status, ms)
 	local c = self.open[conn]
+	if not c.is_ignored then
+		self.requests:answer(self.clock.now(), code and 502 or status, ms)
+	end
 	report_outcome(self, c, code, detail, status)
 	if c.clone and not pool.is_usable(c.clone) then take_away(self, c) end
 end
@@ -310,6 +341,8 @@ function Traffic:use(policy)
 	self.policy = policy
 	self.sessions.timeout = policy.session_timeout
 	self.sessions.cookieless_timeout = policy.cookieless_timeout
+	self.sessions.confirm = policy.count == "confirmed"
+	self.is_ignored = ignore.matcher(policy.ignore)
 	self.identity.policy = policy
 	self.router:use(policy.route)
 end

@@ -16,6 +16,8 @@
 ---@field sticky? "cookie"|"source"|false How a user is recognized ("cookie"; in tcp mode false)
 ---@field session_timeout? number|string Time a session lasts after its last connection has closed (60 seconds)
 ---@field cookieless_timeout? number|string The same for clients that never return the cookie (10 seconds)
+---@field count? "begun"|"confirmed" Which users count as sessions: all, or only those whose cookie has come back ("begun")
+---@field ignore? gridcentric.IgnoreKeys Requests that are no user's, such as the health checks of a load balancer (no request)
 ---@field scale? gridcentric.Part The policy: how many clones there should be (ratio { })
 ---@field clones? gridcentric.ClonesKeys How many clones there may be ({})
 ---@field metrics? table<string, gridcentric.MetricKeys> Metrics of your own, by name ({})
@@ -46,6 +48,10 @@
 ---@field accel? "auto"|"kvm"|"tcg" How the machine runs: by KVM, or emulated (`tcg`) ("auto")
 ---@field network? "user"|"tap" How the machine is reached: through QEMU (`user`), or by a tap device (`tap`) ("user")
 ---@field spare? integer Clones of the machine that are kept half made, so that the next one comes sooner (1)
+
+---@class gridcentric.IgnoreKeys
+---@field path? string The path of such requests, whatever their query (none)
+---@field agent? string A part of their User-Agent (none)
 
 ---@class gridcentric.ClonesKeys
 ---@field min? integer Clones that are kept without any load (0)
@@ -120,6 +126,8 @@
 ---@field sticky? "cookie"|"source"|false How a user is recognized ("cookie"; in tcp mode false)
 ---@field session_timeout? number|string Time a session lasts after its last connection has closed (60 seconds)
 ---@field cookieless_timeout? number|string The same for clients that never return the cookie (10 seconds)
+---@field count? "begun"|"confirmed" Which users count as sessions: all, or only those whose cookie has come back ("begun")
+---@field ignore? gridcentric.IgnoreKeys Requests that are no user's, such as the health checks of a load balancer (no request)
 ---@field scale? gridcentric.Part The policy: how many clones there should be (ratio { })
 ---@field metrics? table<string, gridcentric.MetricKeys> Metrics of your own, by name ({})
 ---@field on_missing? "hold"|"min"|"max"|gridcentric.Scale What is wanted while a metric that the policy needs is missing ("hold")
