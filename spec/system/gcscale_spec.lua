@@ -355,6 +355,10 @@ describe("gcscale, told something wrong,", function()
 		scale = ratio { metric = "sessions", per_clone = 2 } }]]
 	refuses("a program that never listens", 1, "does not listen on port %d+ after 1 s", good,
 		[[local uv = require "luv" uv.new_timer():start(60000, 0, function() end) uv.run()]])
+	refuses("a program that listens elsewhere, and says where", 1,
+		"does not listen on port %d+ after 1 s, but on 127.77.0.7:%d+: .* PORT ", good,
+		[[local uv = require "luv" local s = uv.new_tcp() s:bind("127.77.0.7", 0)
+		s:listen(1, function() end) uv.run()]])
 	refuses("a program that ends at once", 1, "ended before it listened: exit status 3", good,
 		[[os.exit(3)]])
 	refuses("a program with an error", 1, "exit status 1", good, [[error "no"]])
@@ -370,6 +374,17 @@ describe("gcscale, told something wrong,", function()
 	refuses("a program in place of a policy", 3, "this is a program, not a policy file",
 		[[require("luv").run()]])
 	refuses("a program that is not there", 3, "program.lua", good)
+
+	it("says where a program listens while it waits", function()
+		async.run(function(t)
+			local file = policy_file(t, good:gsub("start_timeout = 1", "start_timeout = 60"),
+				[[local uv = require "luv" local s = uv.new_tcp() s:bind("127.77.0.7", 0)
+				s:listen(1, function() end) uv.run()]])
+			local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:" .. t.free_port() }
+			p:line("the program listens on 127.77.0.7:%d+, but is expected on port %d+: ", 20000)
+			p:stop()
+		end, { timeout_ms = 40000 })
+	end)
 
 	it("refuses a port that another listens on", function()
 		async.run(function(t)

@@ -5,12 +5,14 @@ local async = require "gridcentric.platform.async"
 local boot_line = require "gridcentric.cli.boot_line"
 local dry_run = require "gridcentric.platform.dry_run"
 local exit = require "gridcentric.cli.exit"
+local gc = require "gridcentric"
 local guard = require "gridcentric.util.guard"
 local journal = require "gridcentric.cli.journal"
 local live = require "gridcentric.live"
 local platform = require "gridcentric.platform"
 local plural = require "gridcentric.util.plural"
 local policy = require "gridcentric.config.load"
+local procfs = require "gridcentric.live.procfs"
 local terminal = require "gridcentric.cli.terminal"
 local units = require "gridcentric.util.units"
 local uv = require "luv"
@@ -134,6 +136,25 @@ local function new_platform(p)
 	}
 end
 
+-- Where the program listens, as the kernel says it: it may not be where it is expected.
+local function find_listeners(callback)
+	gc.list_domains(function(domains)
+		local found = {}
+		for _, domain in ipairs(domains or {}) do
+			if domain.vmid == 0 then found = procfs.listeners(domain.pid) end
+		end
+		callback(found[1] and procfs.show_listeners(found))
+	end)
+end
+
+-- What the controller needs besides.
+local function more_of(p, args)
+	return {
+		load = function() return load(args) end,
+		find_listeners = p.backend == "fork" and find_listeners or nil,
+	}
+end
+
 ---@param args { policy: string, listen: gridcentric.Address?, dry_run: boolean? }
 ---@param stdout gridcentric.Terminal
 ---@return integer exit status
@@ -145,7 +166,7 @@ return function(args, stdout)
 	if not owned then return exit.fail(exit.FAILED, err) end
 	-- It listens before the program is started: an address in use is reported at once.
 	local controller
-	controller, err = live.new(p, owned, log, { load = function() return load(args) end })
+	controller, err = live.new(p, owned, log, more_of(p, args))
 	if not controller then return exit.fail(exit.FAILED, err) end
 	local desired, fault = first_answer(p, controller)
 	if not desired then return exit.fail(exit.POLICY, fault) end

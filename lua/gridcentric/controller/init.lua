@@ -47,6 +47,7 @@ local REPORT_GAP_S = 0.001 -- between reports, for each clone in them: a hundred
 ---@field seed? integer of what the route leaves to chance
 ---@field load? fun(): gridcentric.Policy?, string? reads the policy file anew
 ---@field list_domains? fun(callback: fun(domains: table[]?, err: string?)) asked each second
+---@field find_listeners? fun(callback: fun(addresses: string?)) finds where the program listens
 ---@field is_paced? boolean whoever made it calls tick() each second, as replay does
 
 ---@class gridcentric.Controller: gridcentric.ControllerOptions

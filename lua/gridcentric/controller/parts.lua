@@ -38,7 +38,7 @@ function parts.tie(c, o)
 		faults = c.active.faults, on_change = function() c:react() end,
 	}
 	local function with(more) return setmetatable(more, { __index = shared }) end
-	c.program = program.new(shared)
+	c.program = program.new(with { find_listeners = o.find_listeners })
 	c.fleet = fleet.new(with {
 		can_clone = function() return c.program:runs() end,
 		on_ready = function(vmid) c.active:on_clone(vmid) end,

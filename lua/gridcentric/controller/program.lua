@@ -7,6 +7,7 @@ local program = {}
 local FIRST_GAP_S = 1 -- before it is started anew; doubled each time it died young or did not start
 local MAX_GAP_S = 30
 local YOUNG_S = 10
+local LOOK_S = 2 -- from its start until one looks where else it listens
 
 ---@class gridcentric.ProgramOptions
 ---@field policy gridcentric.Policy
@@ -14,6 +15,7 @@ local YOUNG_S = 10
 ---@field clock gridcentric.Clock
 ---@field event fun(what: string, vmid: integer?, text: string, details: table?) tells what happened
 ---@field callback fun(fn: function): function makes what is given to the platform to call
+---@field find_listeners? fun(callback: fun(addresses: string?)) finds where it listens
 ---@field on_change fun() told when it is ready, and when it has ended
 
 ---@class gridcentric.Program: gridcentric.ProgramOptions
@@ -34,6 +36,7 @@ function program.new(o)
 		event = o.event,
 		callback = o.callback,
 		on_change = o.on_change,
+		find_listeners = o.find_listeners,
 		failures = 0,
 		starts = 0,
 		cancel_timer = function() end,
@@ -72,10 +75,47 @@ local function settle(self, ok, err, code)
 	callback(ok, err, code)
 end
 
+-- What to do for a program that listens elsewhere.
+local REMEDY = "the environment variable PORT has its port; app = { port = ... } sets another one"
+
+-- Calls back with the addresses, if it listens, but not where it is expected.
+local function find_elsewhere(self, callback)
+	if not self.find_listeners then return callback(nil) end
+	self.find_listeners(self.callback(callback))
+end
+
 local function give_up(self, timeout)
-	self.platform:stop(0, 0)
-	settle(self, nil, ("it does not listen on port %d after %s"):format(self.platform.port,
-		units.show(timeout, "s")))
+	local start = self.starts
+	find_elsewhere(self, function(addresses)
+		if self.starts ~= start or not self.on_started then return end -- it is over meanwhile
+		local text = ("it does not listen on port %d after %s"):format(self.platform.port,
+			units.show(timeout, "s"))
+		if addresses then text = ("%s, but on %s: %s"):format(text, addresses, REMEDY) end
+		self.platform:stop(0, 0)
+		settle(self, nil, text)
+	end)
+end
+
+local function report_elsewhere(self)
+	find_elsewhere(self, function(addresses)
+		if not addresses or not self.on_started then return end
+		self.event("program", 0, ("the program listens on %s, but is expected on port %d: %s"):format(
+			addresses, self.platform.port, REMEDY))
+	end)
+end
+
+-- Looks at it while it starts, and gives it up in the end.
+local function wait_for_listener(self)
+	local timeout = self.policy.app.start_timeout
+	local cancel_look = function() end
+	if self.find_listeners and timeout > LOOK_S then
+		cancel_look = self.clock.after(LOOK_S, function() report_elsewhere(self) end)
+	end
+	local cancel_end = self.clock.after(timeout, function() give_up(self, timeout) end)
+	self.cancel_timer = function()
+		cancel_look()
+		cancel_end()
+	end
 end
 
 ---@param callback fun(ok: true?, err: string?, code: string?) it is ready, or never will be
@@ -83,10 +123,7 @@ function Program:start(callback)
 	self.on_started = callback
 	self.starts = self.starts + 1
 	local is_inside = self.platform.kind == "inside" -- the program is this process
-	if not is_inside then
-		local timeout = self.policy.app.start_timeout
-		self.cancel_timer = self.clock.after(timeout, function() give_up(self, timeout) end)
-	end
+	if not is_inside then wait_for_listener(self) end
 	-- Outside, it is ready when the platform says so.
 	self.platform:start(self.callback(function(ok, err, code)
 		if not ok or is_inside then settle(self, ok, err, code) end

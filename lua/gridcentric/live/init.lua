@@ -43,7 +43,7 @@ end
 ---@param policy gridcentric.Policy
 ---@param platform gridcentric.Platform
 ---@param log gridcentric.Log
----@param more? table { list_domains =, load = } of gridcentric.ControllerOptions
+---@param more? table { list_domains =, load =, find_listeners = } of gridcentric.ControllerOptions
 ---@return gridcentric.Controller?
 ---@return string? err
 ---@return string? code
@@ -65,6 +65,7 @@ function live.new(policy, platform, log, more)
 		seed = core.random(),
 		list_domains = more.list_domains,
 		load = more.load,
+		find_listeners = more.find_listeners,
 	}
 	if policy.admin then
 		service.admin, err, code = open_admin(policy.admin, service, log.error)
