@@ -484,7 +484,7 @@ describe("the chat server", function()
 	end)
 
 	it("has clones that begin with its room, and go on by themselves", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		async.run(function(t)
 			local master, front = t.free_port(), t.free_port()
 			local process = t.spawn{

@@ -29,7 +29,7 @@ describe("gc.metric", function()
 	end
 
 	it("is told of every domain by its number", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		puppet.run(function(t)
 			local master = start(t)
 			local one, two = master:clone(2)
@@ -53,7 +53,7 @@ describe("gc.metric", function()
 	end)
 
 	it("is sent ten times a second at most, the last value surely", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		puppet.run(function(t)
 			local master = start(t)
 			local clone = master:clone(1)
@@ -65,7 +65,7 @@ describe("gc.metric", function()
 	end)
 
 	it("is nothing that a clone inherits", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		puppet.run(function(t)
 			local master = start(t)
 			master:eval "gc.metric('state', 7)"

@@ -17,6 +17,11 @@ local terminal = require "gridcentric.cli.terminal"
 local tools = require "gridcentric.image.tools"
 local uv = require "luv"
 local words = require "gridcentric.image.words"
+local vm = require "spec.support.vm"
+
+if vm.missing then
+	return it("images", function() pending(vm.missing) end)
+end
 
 local WITHIN = { timeout_ms = 300000 }
 local AGENT = "/gridcentric/gridcentric-agent"

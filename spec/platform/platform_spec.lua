@@ -22,7 +22,7 @@ describe("platform.inside", function()
 	end
 
 	it("passes over what clones tell that the program has made for itself", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		async.run(function(t)
 			assert.equal("2 n 2\n", run(t, [[
 				inside:on_metric(function(vmid, name, value)

@@ -77,7 +77,7 @@ describe("a ready policy", function()
 	end
 
 	it("that is wrong is told with the file, the line, and the place in the text", function()
-		local _, err = load "rules [[\n\tup 1 when conections > 2\n]]"
+		local _, err = load "rules [[\tup 1 when conections > 2]]"
 		assert.equal(dir .. '/policy.lua:1: rules: line 1, column 12: unknown metric "conections" '
 			.. '(did you mean "connections"? The program\'s own are my.NAME)\n'
 			.. "\t\tup 1 when conections > 2\n"

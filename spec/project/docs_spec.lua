@@ -412,7 +412,7 @@ function runners.policy(t, text)
 end
 
 function runners.lua(t, text)
-	if text:find "gc.clone" then puppet.needs_clones() end
+	if text:find "gc.clone" and puppet.missing then pending(puppet.missing) end
 	local script = t.tmpdir() .. "/example.lua"
 	write(script, text)
 	local process = t.spawn { "lua5.4", script }
@@ -520,7 +520,7 @@ describe("README.md", function()
 	end
 
 	it("has a server and a policy that run under gcscale", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		async.run(function(t)
 			local dir = t.tmpdir()
 			write_server(dir)
@@ -532,7 +532,7 @@ describe("README.md", function()
 	end)
 
 	it("has a server that scales itself", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		async.run(function(t)
 			local dir = t.tmpdir()
 			write_server(dir)

@@ -40,7 +40,7 @@ describe("the example", function()
 
 	for _, name in ipairs(POLICIES) do
 		it(name .. " runs", function()
-			puppet.needs_clones()
+			if puppet.missing then pending(puppet.missing) end
 			async.run(function(t)
 				local port = t.free_port()
 				local p = t.spawn { paths.gcscale, path_of(name), "--listen", "127.0.0.1:" .. port }
@@ -120,7 +120,7 @@ describe("the example", function()
 	end)
 
 	it("controller scales itself, tells of it, and ends in order", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		async.run(function(t)
 			local port = t.free_port()
 			local p = t.spawn { "lua5.4", path_of "controller", tostring(port) }

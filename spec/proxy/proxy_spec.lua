@@ -240,7 +240,7 @@ end)
 
 describe("a proxy in a clone", function()
 	it("is over, and the master's goes on", function()
-		puppet.needs_clones()
+		if puppet.missing then pending(puppet.missing) end
 		async.run(function(t)
 			local program = t.spawn { "lua5.4", paths.scripts .. "/cloned_proxy.lua" }
 			assert.equal(0, (program:wait()))

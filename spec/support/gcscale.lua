@@ -24,7 +24,6 @@
 
 local json = require "dkjson"
 local paths = require "spec.support.paths"
-local puppet = require "spec.support.puppet"
 local uv = require "luv"
 
 local gcscale = {}
@@ -74,7 +73,6 @@ function gcscale.policy_file(t, policy, program)
 end
 
 function gcscale.launch(t, file, args, env)
-	puppet.needs_clones()
 	local port = t.free_port()
 	local command = { paths.gcscale, file, "--listen", "127.0.0.1:" .. port,
 		table.unpack(args or {}) }

@@ -34,11 +34,6 @@ local puppet = {
 	missing = parts.needs_pidfd() or needs_known_libuv(),
 }
 
----In a test that clones: ends it as pending where that cannot be.
-function puppet.needs_clones()
-	if puppet.missing then pending(puppet.missing) end
-end
-
 local started -- in this run
 
 function Puppet:send(code)

@@ -231,7 +231,6 @@ local function mark_machines(t)
 end
 
 function vm.run(body, options)
-	if vm.missing then return pending(vm.missing) end
 	async.run(function(t)
 		mark_machines(t)
 		local before = vm.files(t)

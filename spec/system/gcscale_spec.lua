@@ -7,6 +7,10 @@ local json = require "dkjson"
 local paths = require "spec.support.paths"
 local puppet = require "spec.support.puppet"
 
+if puppet.missing then
+	return it("gcscale", function() pending(puppet.missing) end)
+end
+
 local chat = paths.examples .. "/chat"
 
 local write, policy_file, start_gcscale = gcscale.write, gcscale.policy_file, gcscale.launch
@@ -73,7 +77,6 @@ local starts = {
 		return p, port
 	end,
 	["the program by itself"] = function(t)
-		puppet.needs_clones()
 		local port = t.free_port()
 		local p = t.spawn { "lua5.4", chat .. "/server.lua", tostring(port) }
 		p:errline("listens on", 20000)

@@ -7,6 +7,10 @@ local parser = require "gridcentric.metrics.exposition_parser"
 local paths = require "spec.support.paths"
 local puppet = require "spec.support.puppet"
 
+if puppet.missing then
+	return it("gcscale", function() pending(puppet.missing) end)
+end
+
 -- A program that tells how it is: /work burns processor time, /grow makes memory its own, /fail is
 -- an error, /jobs says how many jobs it has, in Prometheus' format; also by gc.metric().
 local program = [[
@@ -208,7 +212,6 @@ end)
 
 describe("a program that scales itself", function()
 	it("shows how it is, also when it has clones", function()
-		puppet.needs_clones()
 		async.run(function(t)
 			local dir = t.tmpdir()
 			local socket, own, public = dir .. "/admin.sock", t.free_port(), t.free_port()

@@ -4,6 +4,11 @@
 
 local async = require "spec.support.async"
 local gcscale = require "spec.support.gcscale"
+local puppet = require "spec.support.puppet"
+
+if puppet.missing then
+	return it("gcscale", function() pending(puppet.missing) end)
+end
 
 local function it_runs(name, body)
 	it(name, function() async.run(body) end)
@@ -146,8 +151,9 @@ describe("gcscale", function()
 		local s = gcscale.start(t, policy "clones = { min = 1 }")
 		s.p:line("clone 1 ready", 10000)
 		assert.equal(0, (s:run("kill", "1")))
-		s.p:line("clone 1 ended", 10000)
-		s.p:line("clone 2 ready", 10000)
+		t.wait_until(function() -- in either order
+			return s.p.stdout:find "clone 1 ended" and s.p.stdout:find "clone 2 ready"
+		end, nil, "another clone in its place")
 		for expected, order in pairs {
 			["1: .*there is no clone 1\n"] = { "drain", "1" },
 			["1: .*clones.max is 16\n"] = { "scale", "17" },

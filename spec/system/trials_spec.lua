@@ -5,9 +5,14 @@ local async = require "spec.support.async"
 local gcscale = require "spec.support.gcscale"
 local json = require "dkjson"
 local paths = require "spec.support.paths"
+local puppet = require "spec.support.puppet"
 local policy = require "gridcentric.config.load"
 local replay = require "gridcentric.replay"
 local trace = require "gridcentric.trace"
+
+if puppet.missing then
+	return it("gcscale", function() pending(puppet.missing) end)
+end
 
 local TWO_EACH = [[return {
 	app = { script = "program.lua" }, clones = { max = 8 },

@@ -8,6 +8,10 @@ local procfs = require "spec.support.procfs"
 local vm = require "spec.support.vm"
 local webdriver = require "spec.support.webdriver"
 
+if vm.missing then
+	return it("virtual machines", function() pending(vm.missing) end)
+end
+
 -- examples/chat/policy.lua, with a machine for the program, and users that are soon forgotten.
 local function policy(image)
 	local file <close> = assert(io.open(paths.examples .. "/chat/policy.lua"))

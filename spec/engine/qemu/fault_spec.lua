@@ -10,6 +10,10 @@ local procfs = require "spec.support.procfs"
 local uv = require "luv"
 local vm = require "spec.support.vm"
 
+if vm.missing then
+	return it("virtual machines", function() pending(vm.missing) end)
+end
+
 local function kill(pid, signal) assert(uv.kill(pid, signal or "sigkill")) end
 
 local function wait_dead(t, pid)

@@ -7,6 +7,10 @@ local paths = require "spec.support.paths"
 local vm = require "spec.support.vm"
 local uv = require "luv"
 
+if vm.missing then
+	return it("virtual machines", function() pending(vm.missing) end)
+end
+
 -- What is to be in each puppet: run(file, ...) starts a program and keeps what it says, and its
 -- exit status, in kept.program; hex(bytes); text(path); write(path, script).
 local TOOLS = [[

@@ -6,6 +6,10 @@ local gcscale = require "spec.support.gcscale"
 local uv = require "luv"
 local vm = require "spec.support.vm"
 
+if vm.missing then
+	return it("virtual machines", function() pending(vm.missing) end)
+end
+
 local REPLACED_MS = 60000
 
 -- Has a shell in the puppet's machine, which may not come back from it.

@@ -8,6 +8,10 @@ local procfs = require "spec.support.procfs"
 local uv = require "luv"
 local vm = require "spec.support.vm"
 
+if vm.missing then
+	return it("virtual machines", function() pending(vm.missing) end)
+end
+
 local POLICY = [[
 return {
 	listen = "127.0.0.1:8080", backend = "qemu",
