@@ -22,6 +22,7 @@
  *		later: "granted", id, vms, cpus, number of placements, host
  *		or: "denied", id, text, code
  *	parts:cancel(id), parts:release(id, vms)
+ *	parts:started(id, placement)
  *	parts:capacity()			-- -> total, free
  *	parts:hold_capacity(), parts:drop_capacity()	-- capacity.lock
  *
@@ -460,8 +461,20 @@ static int release(lua_State *L)
 	lua_Integer vms = luaL_checkinteger(L, 3);
 
 	luaL_argcheck(L, vms >= 0 && vms <= r->vms, 3, "it has less");
-	while (vms-- > 0)
-		p->scheduler.ops->release(&p->scheduler, r, (int)vms);
+	while (vms-- > 0) /* from the last one on */
+		p->scheduler.ops->release(&p->scheduler, r, r->vms - 1);
+	return 0;
+}
+
+static int started(lua_State *L)
+{
+	struct parts *p = get(L);
+	struct schedule_request *r =
+		&p->requests[index_of(L, p->nrequests)]->request;
+	lua_Integer placement = luaL_checkinteger(L, 3);
+
+	luaL_argcheck(L, placement >= 0 && placement < r->vms, 3, "none left");
+	p->scheduler.ops->started(&p->scheduler, r, (int)placement);
 	return 0;
 }
 
@@ -670,6 +683,7 @@ static const luaL_Reg methods[] = {
 	{ "request", request },
 	{ "cancel", cancel },
 	{ "release", release },
+	{ "started", started },
 	{ "capacity", capacity },
 	{ "hold_capacity", hold_capacity },
 	{ "drop_capacity", drop_capacity },

@@ -314,6 +314,8 @@ void domain_announce(struct domain *domain, const char *text)
 void domain_set_ready(struct domain *domain)
 {
 	loop_timer_stop(&domain->deadline);
+	if (domain->ticket)
+		ticket_start_place(domain->ticket, domain->place);
 	domain_set_state(domain, DOMAIN_READY, "");
 }
 

@@ -27,9 +27,10 @@ struct schedule_request {
 	struct scheduler *scheduler;
 	struct loop_timer timer;
 	struct schedule_request *next;
-	int64_t since_ns; /* CLOCK_MONOTONIC when it came */
-	int waiting;	  /* 0: answered, or cancelled */
-	int cpus, vms;	  /* granted and not given back */
+	int64_t since_ns;	/* CLOCK_MONOTONIC when it came */
+	int waiting;		/* 0: answered, or cancelled */
+	int cpus, vms;		/* granted and not given back */
+	unsigned char *started; /* by placement: its domain takes its memory */
 };
 
 /* One place that a grant gives. */
@@ -71,6 +72,11 @@ struct scheduler_ops {
 		       struct err *err);
 	/* Takes back a request that waits; no answer comes any more. */
 	void (*cancel)(struct scheduler *s, struct schedule_request *r);
+	/* The domain of a placement is ready: the memory that it takes is gone
+	 * from what the kernel has, and need not be held for it any more. At
+	 * most once for each placement that has not ended. */
+	void (*started)(struct scheduler *s, struct schedule_request *r,
+			int placement);
 	/* Gives back one placement of a grant. */
 	void (*release)(struct scheduler *s, struct schedule_request *r,
 			int placement);
@@ -84,7 +90,8 @@ struct scheduler_ops {
  * them: each keeps what it holds in its NAME-PID.lock record under a held
  * lock; who waits watches the folder and is woken by the kernel when another
  * engine gives back or dies. Memory: a grant needs `memory` bytes for each VM
- * to be available (MemAvailable, or the cgroup's limit where it is lower).
+ * to be available (MemAvailable, or the cgroup's limit where it is lower),
+ * beside those of all placements that have not started, also of other engines.
  */
 extern const struct scheduler_ops scheduler_local;
 

@@ -261,6 +261,15 @@ int ticket_release(struct ticket *ticket, struct err *err)
 	return 0;
 }
 
+void ticket_start_place(struct ticket *ticket, int i)
+{
+	struct scheduler *scheduler = &ticket->engine->scheduler;
+
+	assert(i >= 0 && i < ticket->vms);
+	if (ticket->places[i].state == PLACE_USED)
+		scheduler->ops->started(scheduler, &ticket->request, i);
+}
+
 void ticket_leave_place(struct ticket *ticket, int i)
 {
 	assert(i >= 0 && i < ticket->vms);

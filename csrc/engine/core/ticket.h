@@ -72,6 +72,9 @@ int ticket_release(struct ticket *ticket, struct err *err);
  * to the scheduler, unless it was lost. */
 void ticket_leave_place(struct ticket *ticket, int place);
 
+/* The clone at a place is ready. */
+void ticket_start_place(struct ticket *ticket, int place);
+
 /* Until each ref is dropped, the ticket stays in memory. */
 void ticket_ref(struct ticket *ticket);
 void ticket_unref(struct ticket *ticket);

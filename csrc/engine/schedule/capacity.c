@@ -1,6 +1,7 @@
 /* capacity - see capacity.h */
 #include "engine/schedule/capacity.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -125,35 +126,45 @@ int capacity_count(struct capacity *capacity, int64_t since_ns,
 			return lives;
 		if (!lives)
 			continue;
-		count->others += other.cpus;
+		count->others += other.cpus > other.reserved ? other.cpus
+							     : other.reserved;
+		count->memory += other.memory;
 		count->older += is_older(&other, since_ns);
 	}
 	return 0;
 }
 
-int capacity_write(struct capacity *capacity, int cpus, int64_t since_ns)
+/* Whether the record says the same, and has said so recently enough. */
+static int is_written(const struct record *last, const struct record *now)
 {
-	struct record *last = &capacity->written;
-	struct record now = { .cpus = cpus,
-			      .since_ns = since_ns,
-			      .seen_ns = since_ns ? clock_ns() : 0 };
+	/* half a beat, as a timer may come too early by a little */
+	return now->cpus == last->cpus && now->memory == last->memory &&
+	       now->reserved == last->reserved &&
+	       now->since_ns == last->since_ns &&
+	       now->seen_ns - last->seen_ns <
+		       (int64_t)CAPACITY_BEAT_MS * CLOCK_MS_NS / 2;
+}
+
+int capacity_write(struct capacity *capacity, const struct record *record)
+{
+	struct record now = *record;
 	int err;
 
-	/* every word wakes those who wait, so that they must not answer it;
-	 * half a beat, as a timer may come too early by a little */
-	if (now.cpus == last->cpus && now.since_ns == last->since_ns &&
-	    now.seen_ns - last->seen_ns <
-		    (int64_t)CAPACITY_BEAT_MS * CLOCK_MS_NS / 2)
+	assert(capacity->record >= 0);
+	now.seen_ns = now.since_ns ? clock_ns() : 0;
+	/* each write wakes the engines that wait, which must not answer it with
+	 * a write of their own */
+	if (is_written(&capacity->written, &now))
 		return 0;
 	err = record_write(capacity->record, &now);
 	if (!err)
-		*last = now;
+		capacity->written = now;
 	return err;
 }
 
-/* Whether the events tell of another engine's record. */
-static int is_news(const struct capacity *capacity, const char *at,
-		   const char *end)
+/* Whether an event is about another engine's record. */
+static int is_relevant(const struct capacity *capacity, const char *at,
+		       const char *end)
 {
 	const struct inotify_event *event;
 
@@ -172,12 +183,12 @@ static void on_watch(struct loop_source *source, uint32_t events)
 	struct capacity *capacity =
 		container_of(source, struct capacity, watch);
 	_Alignas(struct inotify_event) char buf[4096];
-	int news = 0;
+	int changed = 0;
 	ssize_t n;
 
 	while ((n = read(source->fd, buf, sizeof buf)) > 0)
-		news |= is_news(capacity, buf, buf + n);
-	if (news)
+		changed |= is_relevant(capacity, buf, buf + n);
+	if (changed)
 		capacity->changed(capacity);
 }
 

@@ -1,26 +1,27 @@
 /*
- * capacity - the CPUs that the engines of one state folder share
+ * capacity - the CPUs and memory that the engines of one state folder share
  *
- * What each engine holds stands in its record (record.h); what is free is the
- * machine's CPUs less all records of living engines. Nothing else is kept, so
+ * What each engine holds stands in its record (record.h); what is free is what
+ * the machine has less all records of living engines. Nothing else is kept, so
  * that there is nothing to repair when an engine dies. To count and take
- * without a race, one holds capacity.lock for that moment:
+ * without a race, an engine holds capacity.lock for that moment:
  *
  *	err = capacity_lock(&capacity);
  *	if (err)
  *		try again soon: -EAGAIN, another engine has it
  *	err = capacity_count(&capacity, since_ns, &count);
  *	if (!err && count.others leaves enough)
- *		err = capacity_write(&capacity, what we hold from now on, ...);
+ *		err = capacity_write(&capacity, &what_we_hold_from_now_on);
  *	capacity_unlock(&capacity);
  *
- * Nobody waits for the lock: an engine that was stopped may hold it. All that
- * is written is written under the lock.
+ * No engine waits for the lock, since an engine that was stopped may hold it.
+ * Records are written under the lock only.
  *
  * Requests are served in the order in which they came, also across engines:
- * a record tells since when its engine waits, and a later one leaves the rest
- * to it. It has to say again and again that it is still there, so that one
- * that was stopped holds up the others for CAPACITY_STALE_MS only.
+ * a record tells since when its engine waits, and an engine whose request came
+ * later leaves what is free to it. A waiting engine writes its record again
+ * every CAPACITY_BEAT_MS, so that one that was stopped holds up the others for
+ * CAPACITY_STALE_MS only.
  */
 #ifndef GC_ENGINE_SCHEDULE_CAPACITY_H
 #define GC_ENGINE_SCHEDULE_CAPACITY_H
@@ -51,7 +52,8 @@ struct capacity {
 
 /* What a count has found. */
 struct capacity_count {
-	int64_t others; /* CPUs that other engines hold */
+	int64_t others; /* CPUs that other engines hold, or have reserved */
+	int64_t memory; /* bytes that other engines have promised */
 	int older;	/* other engines that wait for longer than since_ns */
 };
 
@@ -77,10 +79,10 @@ int capacity_count(struct capacity *capacity, int64_t since_ns,
 		   struct capacity_count *count);
 
 /*
- * Writes what this engine holds and since when it waits (0: it does not), if
- * that is news to others. The lock must be held.
+ * Writes what this engine holds and since when it waits, unless the record says
+ * so already; seen_ns is filled in. The lock must be held.
  */
-int capacity_write(struct capacity *capacity, int cpus, int64_t since_ns);
+int capacity_write(struct capacity *capacity, const struct record *record);
 
 /*
  * Calls `changed` from the loop when another engine has written its record,

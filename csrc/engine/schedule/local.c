@@ -12,6 +12,10 @@
  * waits is written there by take() and write_rest(). Until that is done the
  * others count what was given back as still held, never the other way round.
  *
+ * CPUs of a placement are held until it is given back. Its memory is held, too,
+ * until it has started: then the kernel counts the memory that is really taken,
+ * and memory that clones share is not counted twice.
+ *
  * A long file, as these are the parts of one machine: the queue, the answers,
  * taking, waiting, and the operations that the header promises.
  */
@@ -44,8 +48,9 @@ struct local {
 	struct scheduler *s;
 	struct capacity capacity;
 	struct memory memory;
-	int total;		    /* CPUs */
-	int held;		    /* CPUs granted and not given back */
+	int total;	  /* CPUs */
+	int held;	  /* CPUs granted and not given back */
+	int64_t promised; /* bytes granted, neither started nor given back */
 	struct capacity_count seen; /* by the last count */
 	int err;		    /* of the last try, 0: it counted */
 	struct schedule_request *first, *last;
@@ -99,12 +104,22 @@ static int free_cpus(const struct local *l)
 	return left > 0 ? (int)left : 0;
 }
 
+static int64_t free_memory(struct local *l)
+{
+	int64_t available = memory_available(&l->memory);
+	int64_t left = available - l->promised - l->seen.memory;
+
+	if (available == INT64_MAX)
+		return available; /* nothing is known, nothing is refused */
+	return left > 0 ? left : 0;
+}
+
 /* Says what is missing for the request. */
 static void explain(struct local *l, const struct schedule_request *r,
 		    struct err *err)
 {
 	int64_t memory = r->minvms * r->memory;
-	int64_t available = r->memory > 0 ? memory_available(&l->memory) : 0;
+	int64_t available = r->memory > 0 ? free_memory(l) : 0;
 	int cpus = r->minvms * r->mincpuspervm;
 	int code = -GC_EDENIED;
 
@@ -141,13 +156,42 @@ static void deny(struct local *l, struct schedule_request *r, struct err *err)
 	l->s->denied(l->s, r, err);
 }
 
-static void give_back(struct local *l, struct schedule_request *r, int vms)
+/* Frees what is held for the placements' memory; once for each. */
+static void end_promise(struct local *l, struct schedule_request *r,
+			int placement)
 {
-	assert(vms >= 0 && vms <= r->vms);
-	r->vms -= vms;
-	r->cpus -= vms * r->mincpuspervm;
-	l->held -= vms * r->mincpuspervm;
+	if (r->started[placement])
+		return;
+	r->started[placement] = 1;
+	l->promised -= r->memory;
+	assert(l->promised >= 0);
+	memory_changed(&l->memory);
 	soon(l);
+}
+
+static void give_back(struct local *l, struct schedule_request *r,
+		      int placement)
+{
+	assert(r->vms > 0 && r->waiting == ANSWERED);
+	end_promise(l, r, placement);
+	r->vms--;
+	r->cpus -= r->mincpuspervm;
+	l->held -= r->mincpuspervm;
+	assert(l->held >= 0 && r->cpus == r->vms * r->mincpuspervm);
+	if (r->vms == 0) {
+		free(r->started);
+		r->started = NULL;
+	}
+	soon(l);
+}
+
+/* Gives back what the request has got, which nobody was told. */
+static void take_back(struct local *l, struct schedule_request *r)
+{
+	l->held -= r->cpus;
+	l->promised -= r->vms * r->memory;
+	assert(l->held >= 0 && l->promised >= 0);
+	r->vms = r->cpus = 0;
 }
 
 /* Tells that the request has got its VMs. */
@@ -158,9 +202,14 @@ static void grant(struct local *l, struct schedule_request *r)
 	struct err err;
 	int i;
 
-	if (!placements) {
+	assert(r->waiting != ANSWERED && r->vms > 0);
+	r->started = calloc((size_t)r->vms, sizeof *r->started);
+	if (!placements || !r->started) {
 		err_set(&err, -ENOMEM, "grant %d VMs", r->vms);
-		give_back(l, r, r->vms);
+		free(placements);
+		free(r->started);
+		r->started = NULL;
+		take_back(l, r);
 		deny(l, r, &err);
 		return;
 	}
@@ -186,7 +235,7 @@ static int vms_for(struct local *l, const struct schedule_request *r)
 		return 0;
 	vms = (cpus < r->maxcpus ? cpus : r->maxcpus) / r->mincpuspervm;
 	if (vms >= r->minvms && r->memory > 0) {
-		fit = memory_available(&l->memory) / r->memory;
+		fit = free_memory(l) / r->memory;
 		if (fit < vms)
 			vms = (int)fit;
 	}
@@ -197,18 +246,24 @@ static int vms_for(struct local *l, const struct schedule_request *r)
  * Returns the number of VMs, or a negated errno. */
 static int take(struct local *l, const struct schedule_request *r)
 {
-	int vms, cpus, err;
-	int64_t since;
+	struct record record = { .cpus = l->held,
+				 .memory = l->promised,
+				 .since_ns = r->since_ns };
+	int64_t others = l->seen.memory;
+	int vms, err;
 
 	err = capacity_count(&l->capacity, r->since_ns, &l->seen);
 	if (err)
 		return err;
+	if (l->seen.memory < others)
+		memory_changed(&l->memory); /* theirs was taken, perhaps */
 	vms = vms_for(l, r);
-	cpus = l->held + vms * r->mincpuspervm;
-	since = r->since_ns;
-	if (vms > 0)
-		since = r->next ? r->next->since_ns : 0;
-	err = capacity_write(&l->capacity, cpus, since);
+	if (vms > 0) {
+		record.cpus += vms * r->mincpuspervm;
+		record.memory += vms * r->memory;
+		record.since_ns = r->next ? r->next->since_ns : 0;
+	}
+	err = capacity_write(&l->capacity, &record);
 	return err ? err : vms;
 }
 
@@ -229,7 +284,7 @@ static int try(struct local *l)
 	r->vms = vms;
 	r->cpus = vms * r->mincpuspervm;
 	l->held += r->cpus;
-	memory_promise(&l->memory, vms * r->memory);
+	l->promised += vms * r->memory;
 	return 1;
 }
 
@@ -238,14 +293,17 @@ static int try(struct local *l)
 /* Writes down what has been given back when nobody waits here. */
 static void write_rest(struct local *l)
 {
+	const struct record *last = &l->capacity.written;
+	struct record record = { .cpus = l->held, .memory = l->promised };
+
 	l->err = 0;
-	if (l->capacity.written.cpus == l->held &&
-	    l->capacity.written.since_ns == 0)
+	if (last->cpus == record.cpus && last->memory == record.memory &&
+	    last->since_ns == 0)
 		return;
 	l->err = capacity_lock(&l->capacity);
 	if (l->err)
 		return;
-	l->err = capacity_write(&l->capacity, l->held, 0);
+	l->err = capacity_write(&l->capacity, &record);
 	capacity_unlock(&l->capacity);
 }
 
@@ -409,6 +467,7 @@ static int request(struct scheduler *s, struct schedule_request *r,
 	r->scheduler = s;
 	r->since_ns = clock_ns();
 	r->cpus = r->vms = 0;
+	r->started = NULL;
 	enqueue(l, r);
 	/* first the try, then the deadline, also where that is now */
 	soon(l);
@@ -424,12 +483,18 @@ static void cancel(struct scheduler *s, struct schedule_request *r)
 	soon(s->data);
 }
 
-/* All placements of a request are alike here. */
 static void release(struct scheduler *s, struct schedule_request *r,
 		    int placement)
 {
 	assert(placement >= 0);
-	give_back(s->data, r, 1);
+	give_back(s->data, r, placement);
+}
+
+static void started(struct scheduler *s, struct schedule_request *r,
+		    int placement)
+{
+	assert(r->vms > 0 && placement >= 0 && !r->started[placement]);
+	end_promise(s->data, r, placement);
 }
 
 static void capacity(struct scheduler *s, int *total, int *free)
@@ -450,5 +515,6 @@ const struct scheduler_ops scheduler_local = {
 	.request = request,
 	.cancel = cancel,
 	.release = release,
+	.started = started,
 	.capacity = capacity,
 };

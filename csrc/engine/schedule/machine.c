@@ -1,6 +1,7 @@
 /* machine - see machine.h */
 #include "engine/schedule/machine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -141,17 +142,17 @@ int64_t memory_available(struct memory *memory)
 	int64_t now = loop_now(), group;
 
 	if (memory->read_ms && now - memory->read_ms < MEMORY_FRESH_MS)
-		return memory->left > 0 ? memory->left : 0;
-	memory->left = of_machine();
+		return memory->available;
+	memory->available = of_machine();
 	group = of_groups();
-	if (group < memory->left)
-		memory->left = group;
+	if (group < memory->available)
+		memory->available = group;
 	memory->read_ms = now;
-	return memory->left;
+	assert(memory->available >= 0);
+	return memory->available;
 }
 
-void memory_promise(struct memory *memory, int64_t bytes)
+void memory_changed(struct memory *memory)
 {
-	if (memory->left != INT64_MAX)
-		memory->left -= bytes;
+	memory->read_ms = 0;
 }

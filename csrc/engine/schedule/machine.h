@@ -2,9 +2,8 @@
  * machine - what this machine has to give: CPUs and memory
  *
  * Memory: what the kernel takes to be available, or what the control group
- * (version 2) that we are in and those above it leave, where that is less.
- * Reading it takes some time, so that a reading is good for MEMORY_FRESH_MS,
- * less what was promised since.
+ * (version 2) that we are in and those above it leave, whichever is less.
+ * Reading it takes some time, so that a reading is good for MEMORY_FRESH_MS.
  */
 #ifndef GC_ENGINE_SCHEDULE_MACHINE_H
 #define GC_ENGINE_SCHEDULE_MACHINE_H
@@ -18,19 +17,20 @@
 #define MACHINE_MAX_CPUS      1000000000
 #define MEMORY_FRESH_MS	      100
 
+/* A reading; zeroed to start with. */
 struct memory {
-	int64_t left;	 /* bytes; INT64_MAX where nobody can tell */
-	int64_t read_ms; /* loop_now() of the reading, 0: none so far */
+	int64_t available; /* bytes; INT64_MAX where it cannot be told */
+	int64_t read_ms;   /* loop_now() of the reading, 0: none */
 };
 
-/* $GRIDCENTRIC_CPUS, else so many for each core that we may run on. Negated
- * errno where the variable holds no number. */
+/* $GRIDCENTRIC_CPUS, or MACHINE_CPUS_PER_CORE for each core that we may run on.
+ * Negated errno where the variable holds no number. */
 int machine_cpus(struct err *err);
 
-/* Bytes that are available. */
+/* Bytes that are available, by a reading that is fresh. */
 int64_t memory_available(struct memory *memory);
 
-/* So many bytes will soon be used. */
-void memory_promise(struct memory *memory, int64_t bytes);
+/* Memory has been taken: the reading is not good any more. */
+void memory_changed(struct memory *memory);
 
 #endif

@@ -1,6 +1,7 @@
 /* record - see record.h */
 #include "engine/state/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,9 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of one width, so that a new text always covers the old one. */
-#define FORMAT	   "%10d %20" PRId64 " %20" PRId64 "\n"
-#define LENGTH	   (10 + 1 + 20 + 1 + 20 + 1)
+/* Of one width, so that a new text always covers the old one. Version 1 ended
+ * behind the third field, with a line feed in the place of the blank. */
+#define FORMAT	   "%10d %20" PRId64 " %20" PRId64 " %20" PRId64 " %10d\n"
+#define LENGTH_1   (10 + 1 + 20 + 1 + 20 + 1)
+#define LENGTH	   (LENGTH_1 + 20 + 1 + 10 + 1)
 
 #define TRIES	   50 /* somebody may be removing the old file just now */
 #define BETWEEN_NS 1000000
@@ -116,8 +119,12 @@ int record_write(int fd, const struct record *record)
 	char text[LENGTH + 1];
 	ssize_t n;
 
-	snprintf(text, sizeof text, FORMAT, record->cpus, record->since_ns,
-		 record->seen_ns);
+	assert(record->cpus >= 0 && record->reserved >= 0);
+	assert(record->memory >= 0);
+	assert(record->since_ns >= 0 && record->seen_ns >= 0);
+	n = snprintf(text, sizeof text, FORMAT, record->cpus, record->since_ns,
+		     record->seen_ns, record->memory, record->reserved);
+	assert(n == LENGTH);
 	n = pwrite(fd, text, LENGTH, 0);
 	if (n < 0)
 		return -errno;
@@ -148,9 +155,11 @@ static int parse(int fd, struct record *record)
 	if (n <= 0)
 		return n < 0 ? -errno : 0;
 	text[n] = '\0';
-	if (n == LENGTH &&
-	    sscanf(text, "%d %" SCNd64 " %" SCNd64, &record->cpus,
-		   &record->since_ns, &record->seen_ns) == 3)
+	if (n >= LENGTH_1 &&
+	    sscanf(text, "%d %" SCNd64 " %" SCNd64 " %" SCNd64 " %d",
+		   &record->cpus, &record->since_ns, &record->seen_ns,
+		   &record->memory, &record->reserved) >= 3 &&
+	    record->cpus >= 0 && record->memory >= 0 && record->reserved >= 0)
 		return 0;
 	memset(record, 0, sizeof *record);
 	return -EBADMSG;

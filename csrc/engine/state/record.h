@@ -3,8 +3,12 @@
  *
  * A small file in the state folder. The engine holds an OFD write lock on it
  * for as long as it lives; the kernel drops the lock however the engine ends,
- * so that liveness never hangs on a process number. What it says (CPUs, the
- * place in the queue) counts only while the lock is held.
+ * so that liveness never hangs on a process number. What it says (CPUs, memory,
+ * the place in the queue) counts only while the lock is held.
+ *
+ * Engines of different versions share a folder, so that the text only ever
+ * grows at its end: each field has a fixed width and place, a reader takes the
+ * fields that it knows, and those that an older engine does not write are 0.
  */
 #ifndef GC_ENGINE_STATE_RECORD_H
 #define GC_ENGINE_STATE_RECORD_H
@@ -18,9 +22,11 @@
 
 /* What an engine tells the others. */
 struct record {
-	int cpus;	  /* reserved */
+	int cpus;	  /* held */
 	int64_t since_ns; /* its first waiting request came, 0: none waits */
 	int64_t seen_ns;  /* it was alive and waiting; both CLOCK_MONOTONIC */
+	int64_t memory;	  /* bytes promised to VMs that do not use them yet */
+	int reserved;	  /* CPUs that no other engine may take, held or not */
 };
 
 /*

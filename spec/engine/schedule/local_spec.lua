@@ -52,6 +52,19 @@ local function denied(p, id, pattern)
 	assert.equal("GC_EDENIED", code)
 end
 
+-- Bytes of which there is room for two, and a half.
+local function two_fifths()
+	local available = 0
+	for line in io.lines("/proc/meminfo") do
+		available = tonumber(line:match("MemAvailable:%s*(%d+)")) or available
+	end
+	return available * 1024 // 5 * 2
+end
+
+local function ask_memory(p, each)
+	return p.core:request{ maxcpus = 8, minvms = 1, mincpuspervm = 1, memory = each, timeout_ms = 0 }
+end
+
 local function free(p) return (select(2, p.core:capacity())) end
 
 -- Answers of both schedulers are due now: whoever has none waits.
@@ -146,12 +159,92 @@ describe("a request", function()
 	it("gets fewer VMs where memory is the bound", function()
 		async.run(function(t)
 			local p = open(t)
-			local available = 0
-			for line in io.lines("/proc/meminfo") do
-				available = tonumber(line:match("MemAvailable:%s*(%d+)")) or available
+			granted(p, ask_memory(p, two_fifths()), 2)
+		end)
+	end)
+end)
+
+describe("memory", function()
+	it("that was promised is not promised again, however soon or late", function()
+		async.run(function(t)
+			local p = open(t)
+			local each = two_fifths()
+			granted(p, ask_memory(p, each), 2)
+			for _ = 1, 20 do denied(p, ask_memory(p, each), "MB of memory needed, %d+ MB available$") end
+		end)
+	end)
+
+	it("is promised until its VM has started, or gives it back", function()
+		async.run(function(t)
+			local p = open(t)
+			local each = two_fifths()
+			local first = ask_memory(p, each)
+			granted(p, first, 2)
+			p.core:started(first, 0) -- it takes none, so that all is free again
+			granted(p, ask_memory(p, each), 1)
+			denied(p, ask_memory(p, each), "MB of memory needed")
+			p.core:release(first, 1)
+			granted(p, ask_memory(p, each), 1)
+		end)
+	end)
+
+	it("is shared by engines", function()
+		async.run(function(t)
+			local p, other = open(t), spawn(t, "other-2")
+			local each = two_fifths()
+			local first = ask_memory(p, each)
+			granted(p, first, 2)
+			local id = other:run(("core:request{ maxcpus = 8, minvms = 1, mincpuspervm = 1, "
+				.. "timeout_ms = 60000, memory = %d }"):format(each))
+			settled(t, p)
+			p.core:started(first, 1)
+			p.core:started(first, 0)
+			assert.equal("granted", (other:answer(id)))
+			end_process(other)
+		end)
+	end)
+end)
+
+describe("the record of an engine", function()
+	-- What an engine of another version says, which has other-2's lock.
+	local function rewrite(t, text)
+		local fd = assert(uv.fs_open(t.state .. "/other-2.lock", "r+", 0))
+		assert(uv.fs_ftruncate(fd, 0))
+		assert(uv.fs_write(fd, text, 0))
+		uv.fs_close(fd)
+	end
+
+	it("is read from older and newer versions", function()
+		async.run(function(t)
+			local p, other = open(t), spawn(t, "other-2")
+			rewrite(t, ("%10d %20d %20d\n"):format(3, 0, 0))
+			assert.equal(5, free(p))
+			rewrite(t, ("%10d %20d %20d %20d %10d %s\n"):format(4, 0, 0, 1 << 50, 6, "more"))
+			assert.equal(2, free(p)) -- what is reserved counts, where that is more
+			denied(p, ask_memory(p, 1 << 20), "1 MB of memory needed, 0 MB available$")
+			end_process(other)
+		end)
+	end)
+
+	it("that makes no sense counts for nothing", function()
+		async.run(function(t)
+			local p, other = open(t), spawn(t, "other-2")
+			for _, text in ipairs{ "junk", ("%10d %20d %20d\n"):format(-3, 0, 0),
+				("%10d %20d %20d %20d %10d\n"):format(3, 0, 0, -1, 0), ("x"):rep(200) } do
+				rewrite(t, text)
+				assert.equal(8, free(p))
 			end
-			local each = available * 1024 // 5 * 2 -- there is room for two and a half
-			granted(p, p.core:request{ maxcpus = 8, minvms = 1, mincpuspervm = 1, memory = each }, 2)
+			end_process(other)
+		end)
+	end)
+
+	it("can be read by version 1: its fields stand first, as wide as ever", function()
+		async.run(function(t)
+			local p = open(t)
+			granted(p, ask(p, 3, 3, 1), 3)
+			local file = assert(io.open(t.state .. "/spec-1.lock"))
+			assert.equal(("%10d %20d %20d"):format(3, 0, 0), file:read(52))
+			file:close()
 		end)
 	end)
 end)
