@@ -36,6 +36,8 @@ static void on_domain_changed(struct domain *domain, const char *text)
 	if (domain->state == DOMAIN_ENDED)
 		job_domain_ended(domain);
 	request_report_domain(domain, text);
+	if (domain->state == DOMAIN_READY)
+		job_domain_ready(domain);
 }
 
 /* A client has gone: nothing waits for it or is kept for it. */
@@ -98,12 +100,26 @@ static void on_ticket_changed(struct ticket *ticket)
 		backend->ops->expect(backend, source, n);
 }
 
+static void on_place_lost(struct ticket *ticket, int place, const char *why)
+{
+	struct domain *domain = ticket->places[place].domain;
+	struct err err;
+
+	ledger_event(ticket->engine->ledger, "ticket revoked",
+		     domain ? domain->vmid : -1, why, "");
+	err_say(&err, -GC_EDENIED, "its place on %s was revoked: %s",
+		ticket->places[place].placement.host, why);
+	if (domain)
+		domain_fail(domain, &err);
+}
+
 static const struct engine_events events = {
 	.message_received = request_handle,
 	.client_closed = on_client_closed,
 	.domain_changed = on_domain_changed,
 	.ticket_answered = request_ticket_answered,
 	.ticket_changed = on_ticket_changed,
+	.place_lost = on_place_lost,
 };
 
 /* ---- opening and closing ------------------------------------------------ */

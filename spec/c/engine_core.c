@@ -158,6 +158,8 @@ static void on_domain(struct domain *domain, const char *text)
 {
 	if (domain->state == DOMAIN_ENDED)
 		job_domain_ended(domain);
+	else if (domain->state == DOMAIN_READY)
+		job_domain_ready(domain);
 }
 
 static void on_answer(struct ticket *ticket, const struct err *err)
@@ -168,12 +170,22 @@ static void on_ticket(struct ticket *ticket)
 {
 }
 
+static void on_place_lost(struct ticket *ticket, int place, const char *why)
+{
+	struct err err;
+
+	err_say(&err, -GC_EDENIED, "%s", why);
+	if (ticket->places[place].domain)
+		domain_fail(ticket->places[place].domain, &err);
+}
+
 static const struct engine_events events = {
 	.message_received = on_message,
 	.client_closed = on_client,
 	.domain_changed = on_domain,
 	.ticket_answered = on_answer,
 	.ticket_changed = on_ticket,
+	.place_lost = on_place_lost,
 };
 
 /* ---- the core ------------------------------------------------------------ */

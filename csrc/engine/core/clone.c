@@ -52,14 +52,12 @@ static int start_hook(struct domain *domain, const char *name,
 static void set_ready(struct domain *domain)
 {
 	struct backend *backend = &domain->engine->backend;
-	struct err none = { 0 };
 
 	/* told to end while post-clone ran, it goes on ending */
-	if (domain->state == DOMAIN_STARTING)
-		domain_set_ready(domain);
-	if (domain->job)
-		job_clone_done(domain->job, domain, &none);
-	if (domain->state == DOMAIN_READY && backend->ops->admitted)
+	if (domain->state != DOMAIN_STARTING)
+		return;
+	domain_set_ready(domain);
+	if (backend->ops->admitted)
 		backend->ops->admitted(backend, domain);
 }
 

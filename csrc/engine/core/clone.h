@@ -6,10 +6,10 @@
  *	spawn		by the backend; clone_begun() starts the time limit
  *	clone_reported()	its READY, or why not; the backend admits it
  *	post-clone	the hook
- *	READY		and job_clone_done()
+ *	READY		which its job counts
  *
- * What fails on the way fails the clone (domain_fail()), and by its end the job
- * is told.
+ * What fails on the way fails the clone (domain_fail()), and its job counts its
+ * end.
  */
 #ifndef GC_ENGINE_CORE_CLONE_H
 #define GC_ENGINE_CORE_CLONE_H

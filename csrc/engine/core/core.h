@@ -49,6 +49,8 @@ struct engine_events {
 	/* The scheduler granted (err->code 0) or denied the ticket. */
 	void (*ticket_answered)(struct ticket *ticket, const struct err *err);
 	void (*ticket_changed)(struct ticket *ticket);
+	/* The scheduler has taken away a place of the ticket. */
+	void (*place_lost)(struct ticket *ticket, int place, const char *why);
 };
 
 struct engine {

@@ -10,8 +10,8 @@
  * Each state is reported by events->domain_changed. An ended domain stays in
  * memory until the end of the turn.
  *
- * domain.c: making, finding, starting; domain_end.c: everything on the way to
- * ENDED.
+ * domain.c: making, finding, states; domain_end.c: everything on the way to ENDED;
+ * domain_process.c: which process it is.
  */
 #ifndef GC_ENGINE_CORE_DOMAIN_H
 #define GC_ENGINE_CORE_DOMAIN_H
@@ -114,6 +114,9 @@ int domain_open_channel(struct domain *domain, int *far_end, struct err *err);
 int domain_use_channel(struct domain *domain, int fd, enum wire_role role,
 		       struct err *err);
 
+/* Starts its process at its host. Returns 0 or a negated errno. */
+int domain_start(struct domain *domain, const struct process_spec *spec);
+
 /*
  * Its process is this one, which is watched from now on. Only for a number that
  * the engine knows from the kernel. Returns 0, also where the process has ended
@@ -174,7 +177,7 @@ void domain_kill_all(struct engine *engine);
 /* Frees the domains that ended in this turn. */
 void domain_free_ended(struct engine *engine);
 
-/* Its process has ended: host_process.exited. */
+/* Its process has ended: for domain_process.c. */
 void domain_on_exited(struct host_process *process);
 
 /* Reports a new state. */

@@ -52,8 +52,10 @@ static void end(struct job *job)
 		run_next(engine, source);
 }
 
-void job_clone_done(struct job *job, struct domain *domain,
-		    const struct err *err)
+/* One clone less to wait for: it is ready (err->code 0), or has failed. domain
+ * NULL: it never came to be. */
+static void count_clone(struct job *job, struct domain *domain,
+			const struct err *err)
 {
 	assert(job->left > 0 && job->state == JOB_CLONING);
 	assert(err->code <= 0 && (domain || err->code));
@@ -96,7 +98,7 @@ static void on_image(struct image *image, struct err *err)
 		if (!why.code && !clone_begin(job, i, &why))
 			continue;
 		ticket_leave_place(ticket, i);
-		job_clone_done(job, NULL, &why);
+		count_clone(job, NULL, &why);
 	}
 	if (--job->left == 0)
 		end(job);
@@ -212,6 +214,15 @@ static void end_stranded(struct engine *engine)
 		on_image(&job->image, &err);
 }
 
+void job_domain_ready(struct domain *domain)
+{
+	static const struct err none = { 0 };
+
+	assert(domain->state == DOMAIN_READY);
+	if (domain->job)
+		count_clone(domain->job, domain, &none);
+}
+
 void job_domain_ended(struct domain *domain)
 {
 	struct engine *engine = domain->engine;
@@ -223,7 +234,7 @@ void job_domain_ended(struct domain *domain)
 		/* that it ended while post-clone ran is no failure */
 		if (!err.code && !domain->is_up)
 			err_set(&err, -GC_EDIED, "clone %d", domain->vmid);
-		job_clone_done(domain->job, domain, &err);
+		count_clone(domain->job, domain, &err);
 	}
 	engine->backend.ops->forget(&engine->backend, domain);
 	TAILQ_FOREACH(job, &engine->jobs, link)

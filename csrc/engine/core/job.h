@@ -48,10 +48,8 @@ int job_start(struct client *asker, int64_t op, struct ticket *ticket,
 	      struct domain *source, const struct listener *listeners, int n,
 	      struct err *err);
 
-/* One clone less to wait for: it is ready (err->code 0), or has failed. domain
- * NULL: it never came to be. */
-void job_clone_done(struct job *job, struct domain *domain,
-		    const struct err *err);
+/* A domain is ready: if it is a clone of a job, that waits for one less. */
+void job_domain_ready(struct domain *domain);
 
 /* A domain has ended: as a clone, or as the source of others. */
 void job_domain_ended(struct domain *domain);

@@ -1,7 +1,7 @@
 /*
- * lineage - which domain was cloned from which, also of those that have ended
+ * lineage - which domain was cloned from which, including those that have ended
  *
- * A program in a VM sees and touches those that come from it, and no other.
+ * A program in a VM sees and ends its own descendants only.
  */
 #ifndef GC_ENGINE_CORE_LINEAGE_H
 #define GC_ENGINE_CORE_LINEAGE_H
@@ -11,10 +11,10 @@ struct lineage {
 	int n;
 };
 
-/* A new vmid, the next one. Returns 0 or -ENOMEM. */
+/* Adds vmid as a clone of parent. Returns 0 or -ENOMEM. */
 int lineage_add(struct lineage *lineage, int vmid, int parent);
 
-/* Whether vmid is ancestor itself, or comes from it. */
+/* Whether vmid is ancestor itself or a descendant of it. */
 int lineage_is_below(const struct lineage *lineage, int vmid, int ancestor);
 
 void lineage_free(struct lineage *lineage);

@@ -10,7 +10,6 @@
 
 #include "base/setting.h"
 #include "engine/core/client.h"
-#include "engine/core/domain.h"
 
 #define LEASE_MS       30000 /* a granted ticket that is not used expires */
 #define MAX_TIMEOUT_MS (24 * 3600 * 1000)
@@ -343,8 +342,6 @@ static void on_revoked(struct scheduler *s, struct schedule_request *request,
 {
 	struct ticket *ticket = container_of(request, struct ticket, request);
 	struct place *place;
-	struct domain *domain;
-	struct err err;
 
 	assert(i >= 0 && i < ticket->vms);
 	place = &ticket->places[i];
@@ -352,17 +349,11 @@ static void on_revoked(struct scheduler *s, struct schedule_request *request,
 	ticket->used -= place->state == PLACE_USED;
 	ticket->held--;
 	place->state = PLACE_LOST;
-	domain = place->domain;
-	ledger_event(ticket->engine->ledger, "ticket revoked",
-		     domain ? domain->vmid : -1, why, "");
 	if (!is_over(ticket) && is_broken(ticket)) {
 		return_free_places(ticket);
 		set_status(ticket, GC_TICKET_REVOKED);
 	}
-	err_say(&err, -GC_EDENIED, "its place on %s was revoked: %s",
-		place->placement.host, why);
-	if (domain)
-		domain_fail(domain, &err);
+	ticket->engine->events->place_lost(ticket, i, why);
 }
 
 void ticket_init(struct engine *engine)
@@ -397,12 +388,8 @@ void ticket_check(const struct ticket *ticket)
 		const struct place *place = &ticket->places[i];
 
 		n[place->state]++;
-		if (!place->domain)
-			continue;
-		assert(place->state == PLACE_USED ||
+		assert(!place->domain || place->state == PLACE_USED ||
 		       place->state == PLACE_LOST);
-		assert(place->domain->ticket == ticket);
-		assert(place->domain->place == i);
 	}
 	assert(ticket->held == n[PLACE_FREE] + n[PLACE_USED]);
 	assert(ticket->used == n[PLACE_USED]);

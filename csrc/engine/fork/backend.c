@@ -57,6 +57,7 @@ static int fork_snapshot(struct backend *b, struct image *image,
 	if (!client)
 		return err_say(err, -GC_EDIED,
 			       "the program has closed its channel");
+	assert(!image->number);
 	if (!waiting(b))
 		return err_set(err, -ENOMEM, "clone");
 	image->number = ++b->engine->last_number;
@@ -169,6 +170,7 @@ static int fork_spawn(struct backend *b, struct image *image,
 	struct client *source = image->source->client;
 	int fds[2 + MAX_LISTENERS], n;
 
+	assert(domain->parent == image->source && !domain->client);
 	if (!source)
 		return err_say(err, -GC_EDIED,
 			       "the program has closed its channel");

@@ -79,8 +79,7 @@ static int start_process(struct domain *domain, const struct order *order,
 	if (lifeline < 0)
 		return lifeline;
 	set_environment(domain, order->port);
-	domain->process.exited = domain_on_exited;
-	code = host->ops->start(host, &domain->process, &spec);
+	code = domain_start(domain, &spec);
 	unsetenv("GRIDCENTRIC_CHANNEL");
 	close(lifeline);
 	return code;

@@ -151,6 +151,7 @@ static void forget(struct backend *b, struct domain *domain)
 
 	if (!vm)
 		return;
+	assert(vm->domain == domain && !vm->waits_in);
 	domain->data = NULL;
 	heartbeat_stop(vm);
 	if (vm->snapshot)

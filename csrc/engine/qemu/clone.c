@@ -1,6 +1,7 @@
 /* engine/qemu/clone - see engine/qemu/clone.h */
 #include "engine/qemu/clone.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -112,6 +113,7 @@ int qemu_clone_begin(struct backend *b, struct image *image,
 	struct qemu_vm *vm = find_vm(b, snapshot, domain, err);
 	int state;
 
+	assert(snapshot->step == DONE && snapshot->uses > 0);
 	if (!vm)
 		return err->code;
 	/* each reader needs a position of its own */

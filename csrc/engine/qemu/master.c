@@ -8,6 +8,7 @@
  */
 #include "engine/qemu/master.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,7 @@ static void boot_at_last(struct backend *b, int is_kvm)
 	struct domain *domain = domain_find(b->engine, 0);
 	struct err err;
 
+	assert(qemu->probe && qemu->is_open);
 	loop_timer_stop(&qemu->probe_timer);
 	qemu->probe = NULL;
 	qemu->is_kvm = is_kvm;

@@ -1,6 +1,7 @@
 /* engine/qemu/snapshot - see engine/qemu/snapshot.h */
 #include "engine/qemu/snapshot.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 
 void qemu_snapshot_drop(struct qemu_snapshot *snapshot)
 {
+	assert(!snapshot || snapshot->uses > 0);
 	if (!snapshot || --snapshot->uses > 0)
 		return;
 	qemu_stock_free(snapshot->stock);
@@ -47,17 +49,19 @@ static void seal(struct qemu_snapshot *snapshot)
 		err_set(&snapshot->err, code, "sealing the snapshot");
 }
 
-/* The image is there, or err tells why not. */
-static void finish(struct qemu_snapshot *snapshot)
+/* The image is there, or snapshot->err says why not. */
+static void end_snapshot(struct qemu_snapshot *snapshot)
 {
 	struct qemu_vm *source = snapshot->source;
 	struct image *image = snapshot->image;
+
+	assert(snapshot->step != DONE && source->snapshot == snapshot);
 
 	loop_timer_stop(&snapshot->limit);
 	snapshot->step = DONE;
 	snapshot->source = NULL;
 	source->snapshot = NULL;
-	/* the VMs that wait have run nothing of the guest's yet */
+	/* the waiting VMs have not run the guest yet */
 	if (!snapshot->err.code)
 		seal(snapshot);
 	if (image)
@@ -65,7 +69,7 @@ static void finish(struct qemu_snapshot *snapshot)
 	qemu_snapshot_drop(snapshot);
 }
 
-static void fail(struct qemu_snapshot *snapshot, const struct err *err)
+static void set_failed(struct qemu_snapshot *snapshot, const struct err *err)
 {
 	if (!snapshot->err.code)
 		snapshot->err = *err;
@@ -75,7 +79,7 @@ void qemu_snapshot_source_gone(struct qemu_snapshot *snapshot)
 {
 	snapshot->source->snapshot = NULL;
 	snapshot->source = NULL;
-	snapshot->image = NULL; /* its job is told of the source's end */
+	snapshot->image = NULL; /* its job learns of the source's end */
 	loop_timer_stop(&snapshot->limit);
 	snapshot->step = DONE;
 	qemu_snapshot_drop(snapshot);
@@ -83,13 +87,13 @@ void qemu_snapshot_source_gone(struct qemu_snapshot *snapshot)
 
 /* ---- while it is stopped ----------------------------------------------- */
 
-/* QEMU closes a descriptor that it is to forget only while it runs. */
+/* QEMU closes a descriptor that was removed only while the VM runs. */
 static void on_forgotten(void *owner, json_t *result, const struct err *err)
 {
 }
 
-/* The source goes on, and gets what waited for it, and IDENTITY after that: its
- * agent hands answers on to programs that are still frozen. */
+/* The source goes on and gets the messages that waited, then IDENTITY: its agent
+ * passes answers to programs while they are still frozen. */
 static void resume(struct qemu_snapshot *snapshot)
 {
 	struct qemu_vm *source = snapshot->source;
@@ -105,8 +109,8 @@ static void resume(struct qemu_snapshot *snapshot)
 		channel_hold(&client->channel, 0);
 }
 
-/* What it cost, for who wants to know. */
-static void record(const struct qemu_snapshot *snapshot)
+/* Records what the snapshot cost. */
+static void record_cost(const struct qemu_snapshot *snapshot)
 {
 	struct engine *engine = snapshot->source->backend->engine;
 	int64_t rest = atomic_load(&snapshot->stock->copy.copied);
@@ -124,14 +128,14 @@ static void record(const struct qemu_snapshot *snapshot)
 		     text, json);
 }
 
-/* One of the two parts is done. */
-static void look_done(struct qemu_snapshot *snapshot)
+/* RAM or state is copied: goes on when both are. */
+static void end_stop(struct qemu_snapshot *snapshot)
 {
 	if (snapshot->step != STOPPED || !snapshot->saved || !snapshot->copied)
 		return;
 	resume(snapshot);
-	record(snapshot);
-	finish(snapshot);
+	record_cost(snapshot);
+	end_snapshot(snapshot);
 }
 
 static void on_saved(void *owner, json_t *result, const struct err *err)
@@ -140,10 +144,10 @@ static void on_saved(void *owner, json_t *result, const struct err *err)
 	struct qemu_snapshot *snapshot = vm->snapshot;
 
 	if (err->code)
-		fail(snapshot, err);
+		set_failed(snapshot, err);
 	snapshot->disk = disk_use(qemu_disk_frozen(&vm->disk));
 	snapshot->saved = 1;
-	look_done(snapshot);
+	end_stop(snapshot);
 }
 
 static void on_frozen(void *owner, json_t *result, const struct err *err)
@@ -153,7 +157,7 @@ static void on_frozen(void *owner, json_t *result, const struct err *err)
 	if (!err->code)
 		qemu_disk_froze(vm);
 	else if (vm->snapshot)
-		fail(vm->snapshot, err);
+		set_failed(vm->snapshot, err);
 }
 
 static void on_stopped(void *owner, json_t *result, const struct err *stop_err)
@@ -163,7 +167,7 @@ static void on_stopped(void *owner, json_t *result, const struct err *stop_err)
 	struct ram_copy *copy = &snapshot->stock->copy;
 	struct qmp *qmp = &vm->vm.qmp;
 	struct err err = *stop_err;
-	/* QEMU takes one to write to only if it is for writing alone */
+	/* QEMU accepts a descriptor for writing only if it cannot be read */
 	int file = open_again(snapshot->state, O_WRONLY);
 
 	if (!err.code && file < 0)
@@ -173,9 +177,9 @@ static void on_stopped(void *owner, json_t *result, const struct err *stop_err)
 	if (err.code) {
 		if (file >= 0)
 			close(file);
-		fail(snapshot, &err);
+		set_failed(snapshot, &err);
 		snapshot->saved = snapshot->copied = 1;
-		look_done(snapshot);
+		end_stop(snapshot);
 		return;
 	}
 	qmp_call(qmp, file, NULL, NULL, "add-fd", "{s:i}", "fdset-id",
@@ -186,16 +190,15 @@ static void on_stopped(void *owner, json_t *result, const struct err *stop_err)
 
 /* ---- before ------------------------------------------------------------ */
 
-/* It never came to a stop: the agent is told to go on, where it froze
- * anything at all. */
+/* Fails before the stop: lets messages to the agent pass again. */
 static void give_up(struct qemu_snapshot *snapshot, const struct err *err)
 {
 	struct client *client = snapshot->source->domain->client;
 
-	fail(snapshot, err);
+	set_failed(snapshot, err);
 	if (client)
 		channel_hold(&client->channel, 0);
-	finish(snapshot);
+	end_snapshot(snapshot);
 }
 
 static void on_late(struct loop_timer *timer)
@@ -217,7 +220,7 @@ static void ask_agent(struct qemu_snapshot *snapshot)
 	if (!client)
 		err_say(&snapshot->err, -GC_EDIED, "the agent is cut off");
 	if (snapshot->err.code) {
-		finish(snapshot);
+		end_snapshot(snapshot);
 		return;
 	}
 	snapshot->step = PREPARING;
@@ -231,7 +234,7 @@ static void ask_agent(struct qemu_snapshot *snapshot)
 			 on_late);
 }
 
-/* Whether copying once more while it runs leaves less for when it stands. */
+/* Whether copying once more while the VM runs leaves less for the stop. */
 static int has_to_copy(const struct qemu_snapshot *snapshot)
 {
 	const struct ram_copy *copy = &snapshot->stock->copy;
@@ -245,13 +248,14 @@ static int has_to_copy(const struct qemu_snapshot *snapshot)
 
 static void copy_more(struct qemu_snapshot *snapshot)
 {
+	assert(snapshot->step == COPYING);
 	if (!has_to_copy(snapshot)) {
 		ask_agent(snapshot);
 		return;
 	}
 	snapshot->passes++;
 	if (ram_copy(&snapshot->stock->copy, COPY_AHEAD, &snapshot->err))
-		finish(snapshot);
+		end_snapshot(snapshot);
 }
 
 /* A part of the copy of the RAM is done. */
@@ -262,17 +266,17 @@ static void on_copied(struct qemu_stock *stock, struct err *err)
 	if (!snapshot->source)
 		return;
 	if (err->code)
-		fail(snapshot, err);
+		set_failed(snapshot, err);
 	if (snapshot->step == COPYING) {
 		copy_more(snapshot);
 		return;
 	}
 	snapshot->copied = 1;
-	look_done(snapshot);
+	end_stop(snapshot);
 }
 
-/* What its pre-clone had to say, where it has one. */
-static void tell_hook(const struct qemu_vm *vm, const struct err *err)
+/* Records what its pre-clone said, if it has one. */
+static void record_hook(const struct qemu_vm *vm, const struct err *err)
 {
 	struct ledger *ledger = vm->backend->engine->ledger;
 
@@ -297,19 +301,19 @@ void qemu_snapshot_prepared(struct qemu_vm *vm, struct wire_msg *msg)
 		err.code = -GC_EPROTO;
 	wire_copy(msg, err.text, sizeof err.text);
 	text_clean(err.text);
-	tell_hook(vm, &err);
+	record_hook(vm, &err);
 	loop_timer_stop(&snapshot->limit);
 	if (err.code) {
 		give_up(snapshot, &err);
 		return;
 	}
-	/* at once: what else the guest says before it stands is none of this */
+	/* at once: later messages of the guest are not part of this */
 	snapshot->step = STOPPED;
 	snapshot->stopped_us = clock_us();
 	qmp_call(&vm->vm.qmp, -1, on_stopped, vm, "stop", NULL);
 }
 
-/* What was made ahead, if it is sound, or an empty stock. */
+/* The stock that was made ahead, if it is usable, or an empty one. */
 static struct qemu_stock *take_stock(struct qemu_vm *vm, struct err *err)
 {
 	struct qemu_stock *stock = vm->stock;
@@ -327,6 +331,7 @@ int qemu_snapshot_begin(struct backend *b, struct image *image, struct err *err)
 	struct qemu_vm *vm = image->source->data;
 	struct qemu_snapshot *snapshot;
 
+	assert(vm && !vm->snapshot && !image->data);
 	if (!image->source->client)
 		return err_say(err, -GC_EDIED, "the agent is cut off");
 	snapshot = calloc(1, sizeof *snapshot);
@@ -351,7 +356,7 @@ int qemu_snapshot_begin(struct backend *b, struct image *image, struct err *err)
 	snapshot->uses = 2;
 	image->data = snapshot;
 	vm->snapshot = snapshot;
-	/* else it is told when that has ended */
+	/* else on_copied() comes when the copy under way has ended */
 	if (!ram_copy_is_busy(&snapshot->stock->copy) &&
 	    ram_copy(&snapshot->stock->copy, COPY_AHEAD, err)) {
 		vm->snapshot = NULL;

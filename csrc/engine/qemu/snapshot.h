@@ -1,22 +1,21 @@
 /*
- * engine/qemu/snapshot - the image of a VM: its RAM, and the state of its devices
+ * engine/qemu/snapshot - takes the image of a VM: its RAM and its devices' state
  *
- *	COPYING    the RAM is copied while the VM runs, again and again, as
- *		   long as that leaves less for the next step
+ *	COPYING    the RAM is copied while the VM runs, repeatedly while each
+ *		   pass leaves less for the next
  *	PREPARING  the agent runs pre-clone and freezes all programs (PREPARE,
- *		   PREPARED); it reads and says nothing until IDENTITY
- *	STOPPED    QEMU stands still, or is told to: the rest of the RAM is
- *		   copied by threads here, the state of the devices is written
- *		   by QEMU
- *	DONE       the VM goes on, clones may be made
+ *		   PREPARED); it neither reads nor writes until IDENTITY
+ *	STOPPED    QEMU is stopped: threads here copy the rest of the RAM, QEMU
+ *		   writes the state of its devices
+ *	DONE       the VM runs again, clones may be made
  *
- * The state is what QEMU writes for Xen: all devices, no RAM, in one command
- * of 2 ms, where a migration takes 12 and, of a clone, would write its whole
- * RAM again. It is loaded as any migration is; that it says nothing of the
- * configuration, both sides are told.
+ * The state is what QEMU writes for Xen: all devices without the RAM, in one
+ * command of 2 ms. A migration takes 12 ms, and for a clone it would write the
+ * whole RAM again. The state is loaded like a migration; both sides are
+ * configured not to expect QEMU's configuration section in it.
  *
- * Nothing is sent to the VM from PREPARED until it goes on: QEMU would write it
- * into the RAM that is being copied.
+ * Nothing is sent to the VM from PREPARED until it runs again: QEMU would write
+ * it into the RAM that is being copied.
  */
 #ifndef GC_ENGINE_QEMU_SNAPSHOT_H
 #define GC_ENGINE_QEMU_SNAPSHOT_H

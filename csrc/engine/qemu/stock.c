@@ -154,5 +154,6 @@ void qemu_stock_free(struct qemu_stock *stock)
 		return;
 	while ((vm = qemu_stock_take(stock)))
 		qemu_vm_end(vm);
+	assert(stock->nwaiting == 0);
 	ram_copy_end(&stock->copy, on_ended);
 }

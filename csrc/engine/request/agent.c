@@ -1,6 +1,8 @@
 /* engine/request/agent - see engine/request/agent.h */
 #include "engine/request/agent.h"
 
+#include <assert.h>
+
 #include "base/clock.h"
 #include "engine/core/client.h"
 #include "engine/core/domain.h"
@@ -60,6 +62,7 @@ void request_agent(struct client *client, struct wire_msg *msg)
 	int64_t op;
 	int vmid;
 
+	assert(client->role == ROLE_AGENT && client->domain);
 	switch (msg->type) {
 	case WIRE_STOP:
 		op = wire_int(msg);

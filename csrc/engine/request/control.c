@@ -1,6 +1,7 @@
 /* engine/request/control - see engine/request/control.h */
 #include "engine/request/control.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "engine/core/client.h"
@@ -65,6 +66,7 @@ static void on_command(struct client *client, struct wire_msg *msg)
 
 void request_control(struct client *client, struct wire_msg *msg)
 {
+	assert(client->role == ROLE_CONTROL && !client->domain);
 	if (msg->type == WIRE_STATUS)
 		on_status(client, msg);
 	else if (msg->type == WIRE_COMMAND)

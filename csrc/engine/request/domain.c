@@ -1,6 +1,7 @@
 /* engine/request/domain - see engine/request/domain.h */
 #include "engine/request/domain.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,8 @@ static void send_ticket(struct client *client, int64_t op,
 
 void request_ticket_answered(struct ticket *ticket, const struct err *err)
 {
+	assert(ticket->status ==
+	       (err->code ? GC_TICKET_DENIED : GC_TICKET_GRANTED));
 	if (ticket->owner && ticket->op)
 		send_ticket(ticket->owner, ticket->op, ticket, err);
 	ticket->op = 0;
@@ -217,6 +220,7 @@ void request_end_domain(struct client *client, int64_t op, int vmid,
 	struct domain *domain = domain_find(client->engine, vmid);
 	struct err err = { 0 };
 
+	assert(!domain || domain->state != DOMAIN_ENDED);
 	if (!domain || !request_may_touch(client, domain))
 		err_say(&err, -GC_ENODOMAIN, "no domain %d", vmid);
 	else if (domain->client && domain->client == client->engine->owner)
@@ -293,6 +297,7 @@ int request_domain(struct client *client, struct wire_msg *msg)
 	struct backend *backend = &client->engine->backend;
 	int64_t op;
 
+	assert(client->role != CLIENT_UNKNOWN && client->role != ROLE_CONTROL);
 	switch (msg->type) {
 	case WIRE_TICKET_REQUEST: on_ticket_request(client, msg); break;
 	case WIRE_TICKET_INFO: on_ticket_info(client, msg); break;

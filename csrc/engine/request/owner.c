@@ -109,6 +109,7 @@ void request_owner(struct client *client, struct wire_msg *msg)
 	int64_t op;
 	int vmid;
 
+	assert(client == client->engine->owner || client->watches);
 	switch (msg->type) {
 	case WIRE_START:
 	case WIRE_START_VM: on_start(client, msg); break;

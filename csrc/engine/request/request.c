@@ -1,6 +1,7 @@
 /* request - see request.h */
 #include "engine/request/request.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ static int adopt_master(struct client *client)
 	struct err err;
 	struct domain *domain = domain_new(client->engine, 0, NULL, &err);
 
+	assert(!client->domain && client->pid > 1);
 	if (!domain)
 		return -1;
 	domain->client = client;
@@ -72,6 +74,7 @@ static int become_domain(struct client *client)
 {
 	struct domain *domain = client->domain;
 
+	assert(domain && domain->client == client);
 	client->pid = client->channel.sender;
 	if (domain->process.pid)
 		return 0; /* it was started here, or its parent named it */
