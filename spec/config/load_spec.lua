@@ -244,6 +244,8 @@ describe("policy", function()
 			assert.equal('FILE: scale: a policy or a number of clones expected, got "two"',
 				key [[scale = "two"]])
 			assert.equal("FILE: scale: options are missing: ratio { ... }", key [[scale = ratio]])
+			assert.equal("FILE: on_missing: options are missing: ratio { ... }",
+				key [[on_missing = ratio]])
 			assert.matches('^FILE: route: "latest", .* expected, got "newest"$', key [[route = "newest"]])
 			assert.equal("FILE: route: options are missing: hash { ... }", key [[route = hash]])
 			assert.equal('FILE: plan: up: most: a whole number from 1, or a share such as "50%", expected, '

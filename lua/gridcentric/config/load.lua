@@ -76,8 +76,12 @@ local LOAD_LIMIT_S = 2 -- processor time that a file may take to be run
 
 -- Checks what no single type can see, and fills in defaults that depend on other keys.
 local function check_together(p)
-	for name, ready in pairs(globals) do
-		if p.scale == ready then return nil, ("scale: options are missing: %s { ... }"):format(name) end
+	for _, key in ipairs { "scale", "on_missing" } do
+		for name, ready in pairs(globals) do
+			if p[key] == ready then
+				return nil, ("%s: options are missing: %s { ... }"):format(key, name)
+			end
+		end
 	end
 	if p.clones.min > p.clones.max then
 		return nil, ("clones: min is %d, but max %d"):format(p.clones.min, p.clones.max)
