@@ -79,8 +79,56 @@ describe("controller", function()
 			start { clones = { max = 2 } }
 			local users = arrive(9)
 			clock.advance(0.01)
-			assert.equal("1 1 2 2 2 2 2 2 2", places(users))
+			assert.equal("1 1 2 2 1 2 1 2 1", places(users))
 			assert.equal("at most 2", service:report().limit)
+		end)
+
+		it("fills the least used clone when there can be no more", function()
+			local clamp, ratio = require "gridcentric.policy.clamp", require "gridcentric.policy.ratio"
+			local min_of, rules = require "gridcentric.policy.min_of", require "gridcentric.policy.rules"
+			for name, given in pairs {
+				max = { clones = { max = 4 } },
+				clamp = { scale = clamp { max = 4, ratio {} } },
+				min_of = { scale = min_of { ratio {}, 4 } },
+				rules = { scale = rules "to sessions / 2 always\nat most 4 always" },
+				limits = { scale = min_of { ratio {}, rules "at most 4 always" } },
+				pace = { plan = { up = { most = 4, period = 600 } } },
+			} do
+				start(given)
+				arrive(1)
+				clock.advance(0.01)
+				arrive(39)
+				clock.advance(0.01)
+				local sessions = {}
+				for i, clone in ipairs(service:report().clones) do sessions[i] = clone.sessions end
+				assert.same({ 10, 10, 10, 10 }, sessions, name)
+			end
+		end)
+
+		it("get a first clone whatever the metrics say that only clones report", function()
+			local target, step = require "gridcentric.policy.target", require "gridcentric.policy.step"
+			local rules = require "gridcentric.policy.rules"
+			for name, scale in pairs {
+				target = target { metric = "my.load", value = 10 },
+				step = step { metric = "my.load", { 1, 1 } },
+				rules = rules "up 1 when cpu > 80%\ndown 1 when cpu < 10%",
+				own = function() return 0 end,
+			} do
+				platform = nil
+				start { scale = scale, drain = true }
+				clock.advance(3)
+				assert.equal(0, service.decisions.wanted, name)
+				local users = arrive(2)
+				clock.advance(0.01)
+				assert.equal("1 1", places(users), name)
+				clock.advance(20) -- and it stays as long as they do
+				assert.equal(1, #service:report().clones, name)
+				assert.matches("first clone", service:report().limit or "", name)
+			end
+			start { scale = function() return 0 end, clones = { max = 0 } }
+			arrive(1)
+			clock.advance(1)
+			assert.equal(0, service.decisions.wanted)
 		end)
 
 		it("keeps min clones without any", function()

@@ -30,7 +30,7 @@ local function row_of(p, n, now)
 	local desired, reason = policy.decide(p, now, sample_of(n, now), {}, p.clones.min)
 	if not desired then return { sessions = n, reason = reason } end
 	local actions = plan.step(plan.new(plan.options(p)), now, desired,
-		{ ready = 0, planned = 0, starting = 0, can_clone = true, victims = nobody })
+		{ ready = 0, planned = 0, starting = 0, can_clone = true, victims = nobody, connections = n })
 	return {
 		sessions = n, desired = desired, wanted = actions.wanted, reason = reason, limit = actions.limit,
 	}

@@ -29,6 +29,8 @@ local fleet = {}
 ---@field callback fun(fn: function): function makes what is given to the platform to call
 ---@field on_error fun(text: string) told of what nobody waits for
 ---@field can_clone fun(): boolean whether the program is up
+---@field connections fun(): integer open ones of users
+---@field is_policy_limited fun(): boolean whether the policy wants more clones than it may say
 ---@field vacate fun(clone: gridcentric.Clone) takes those from a clone who have nothing under way
 ---@field faults gridcentric.Faults calls the policy's functions
 ---@field on_ready fun(vmid: integer) told of each clone that is ready
@@ -66,6 +68,8 @@ function fleet.new(o)
 			callback = o.callback, on_error = o.on_error, vacate = o.vacate,
 		},
 		can_clone = o.can_clone,
+		connections = o.connections,
+		is_policy_limited = o.is_policy_limited,
 		denied = 0,
 		young = queue.new(),
 		missing = {},
@@ -110,11 +114,13 @@ function Fleet:aim(desired)
 		ready = #clones.ready + #clones.ejected,
 		planned = #clones.coming - clones.starting,
 		starting = clones.starting,
+		connections = self.connections(),
 		can_clone = self.can_clone(),
 		victims = function(n) return find_victims(self, n) end,
 	})
 	if actions.drop then give_up_planned(self) end
 	for _ = 1, actions.create do clones:plan(now) end
+	clones.is_limited = desired > #clones.ready + #clones.coming or self.is_policy_limited()
 	self.actions = actions
 	return actions
 end

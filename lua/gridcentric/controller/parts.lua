@@ -41,6 +41,8 @@ function parts.tie(c, o)
 	c.program = program.new(with { find_listeners = o.find_listeners })
 	c.fleet = fleet.new(with {
 		can_clone = function() return c.program:runs() end,
+		is_policy_limited = function() return c.active.is_limited end,
+		connections = function() return c.traffic.connections end,
 		on_ready = function(vmid) c.active:on_clone(vmid) end,
 		vacate = function(clone) c.traffic:vacate(clone) end,
 	})

@@ -32,6 +32,7 @@ local pool = {}
 ---@field ejected gridcentric.Clone[]
 ---@field draining gridcentric.Clone[] those that are ending, too
 ---@field starting integer how many of `coming`
+---@field is_limited boolean whether more clones are wanted than there can be now
 ---@field by_vmid table<integer, gridcentric.Clone> all that have been ready
 ---@field assigned table<integer, gridcentric.Clone> starting ones whose vmid is known
 local Pool = { __name = "gridcentric.pool" }
@@ -46,7 +47,7 @@ local LIST = {
 function pool.new()
 	return setmetatable({
 		ready = {}, coming = {}, ejected = {}, draining = {}, by_vmid = {}, assigned = {},
-		starting = 0, last_slot = 0, version = 0,
+		starting = 0, last_slot = 0, version = 0, is_limited = false,
 	}, Pool)
 end
 

@@ -59,6 +59,7 @@ function Shadow:ask(now, sample)
 	local desired, before = self.active:ask(now, sample), self.wanted
 	local actions = plan.step(self.plan, now, desired, {
 		ready = before, planned = 0, starting = 0, can_clone = true, victims = nobody,
+		connections = sample.connections,
 	})
 	self.wanted, self.limit = actions.wanted, actions.limit
 	return self.wanted ~= before

@@ -27,6 +27,7 @@ local MAX_TRIES = 3 -- of one request, on different clones
 ---@field session gridcentric.Session? from its first request on, unless that is ignored
 ---@field is_ignored boolean? whether the request under way is no user's
 ---@field clone gridcentric.Clone? that serves it or is to
+---@field elsewhere gridcentric.Clone? where this request alone goes, as it failed on another
 ---@field asked gridcentric.Clone? where the request under way was sent; nil when it was answered
 ---@field held_since number? while it waits for a clone; seconds
 ---@field tries integer failed ones, of the request under way
@@ -190,10 +191,13 @@ local function cookie_for(self, c)
 	return c.session.key
 end
 
--- Sends the connection to its clone, or has it wait for one.
+-- Sends the connection to its clone, or has it wait for one. A request that failed there goes to
+-- another clone, alone: the session stays while its clone lives.
 local function direct(self, c)
 	local clone
 	if c.is_ignored then clone = any_clone(self, c) else clone = own_clone(self, c) end
+	if not pool.is_usable(c.elsewhere) then c.elsewhere = nil end
+	clone = c.elsewhere or clone
 	if c.clone ~= clone then place_connection(self, c, clone) end
 	if not clone or clone.state ~= "ready" then return hold(self, c) end
 	release(self, c)
@@ -202,7 +206,8 @@ local function direct(self, c)
 end
 
 local function arrive(self, c, request)
-	c.tries, c.request, c.is_ignored = 0, request, self.is_ignored(request)
+	c.tries, c.request, c.elsewhere = 0, request, nil
+	c.is_ignored = self.is_ignored(request)
 	if c.is_ignored then return direct(self, c) end
 	local counted = self.sessions.count
 	local session, is_new = self.identity:session_of(c.session, c.ip, request.cookie)
@@ -271,10 +276,12 @@ function Traffic:on_failure(conn, code, repeatable, detail)
 		return refuse(self, c, "failed", code == "ETIMEDOUT" and 504 or 502, text)
 	end
 	count(self, "retried")
-	local session, failed = c.session, c.clone
-	local other = self.router:pick(c.request, failed)
-	if other and c.is_ignored then place_connection(self, c, other)
-	elseif other and session.clone == failed then place_session(session, other) end
+	local other = self.router:pick(c.request, c.clone)
+	if other and (c.is_ignored or c.session.key) then
+		c.elsewhere = other
+	elseif other then
+		place_session(c.session, other) -- which ends with this connection
+	end
 	if other then return direct(self, c) end
 	-- It was the only clone. If it is dying, the next one is for this request; otherwise it is tried
 	-- again.
@@ -325,6 +332,20 @@ end
 ---those who would wait in vain.
 function Traffic:serve_held()
 	for _, c in ipairs(self.held:list()) do direct(self, c) end
+end
+
+---The session of a connection; nil where none was begun.
+---@param conn integer the proxy's number for it
+---@return gridcentric.Session?
+function Traffic:session_of(conn)
+	local c = self.open[conn]
+	return c and c.session
+end
+
+---Ends a session that has no connection before its time. Harmless if it has ended.
+---@param session gridcentric.Session
+function Traffic:end_session(session)
+	self.sessions:forget(session)
 end
 
 ---A clone is to end: whoever has nothing under way on it leaves it.

@@ -34,6 +34,7 @@ local MAX_GAP_S = 30
 ---@field ready integer clones that are there and wanted
 ---@field planned integer clones whose making has not begun
 ---@field starting integer clones that are being made
+---@field connections? integer open ones of users, those that wait for a clone included (0)
 ---@field can_clone boolean whether there is a program to clone
 ---@field victims fun(n: integer): gridcentric.Clone[] those to end first, at most n
 
@@ -109,9 +110,14 @@ function plan.obstacle(state, now)
 	end
 end
 
--- How many are wanted, and why not as many as desired.
-local function aim(state, now, desired)
+-- How many are wanted, and why not as many as desired. Somebody who is connected gets a first clone
+-- whatever the policy says: metrics that only clones report never become known without one.
+local function aim(state, now, desired, connections)
 	local held, p, o = state.held, state.pace, state.options
+	if not held and desired == 0 and connections > 0 and o.max > 0 then
+		local wanted, limit = pace.step(p, o, now, 1)
+		return wanted, limit or "a first clone for users who are connected"
+	end
 	if not held then return pace.step(p, o, now, desired) end
 	if held == "paused" then return pace.hold(p, o, now, desired), "paused by an operator" end
 	return pace.hold(p, o, now, desired, held), ("held at %d by an operator"):format(held)
@@ -123,7 +129,7 @@ end
 ---@param facts gridcentric.PlanFacts
 ---@return gridcentric.Actions
 function plan.step(state, now, desired, facts)
-	local wanted, limit = aim(state, now, desired)
+	local wanted, limit = aim(state, now, desired, facts.connections or 0)
 	if state.held == "paused" then
 		return { wanted = wanted, limit = limit, create = 0, drop = false, retire = {}, launch = false }
 	end

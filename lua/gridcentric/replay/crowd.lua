@@ -43,8 +43,7 @@ local function connect(self, user)
 	local conn = self.proxy:open(user.ip, user.cookie)
 	user.conns[#user.conns + 1] = conn
 	self.connections = self.connections + 1
-	local known = self.traffic.open[conn]
-	user.session = known and known.session
+	user.session = self.traffic:session_of(conn)
 	user.cookie = user.session and user.session.key
 end
 
@@ -66,7 +65,7 @@ end
 local function leave(self)
 	local user = self.idle:pop() or self.present:pop()
 	while #user.conns > 0 do disconnect(self, user) end
-	if user.session then self.traffic.sessions:forget(user.session) end
+	if user.session then self.traffic:end_session(user.session) end
 end
 
 local function hang_up(self)

@@ -29,6 +29,7 @@ local route = {}
 ---@field ready gridcentric.Clone[] those that serve, oldest first
 ---@field coming gridcentric.Clone[] those that are to be made or are being made, oldest first
 ---@field version integer another whenever a list has changed
+---@field is_limited boolean? whether more clones are wanted than there can be now
 
 ---@class gridcentric.RouteState
 ---@field random gridcentric.Random
