@@ -32,7 +32,7 @@ describe("replay.platform", function()
 		assert.same({ 1, 2 }, made)
 		model:stop(1, 5000)
 		clock.advance(3)
-		assert.same({ "1 ready", "2 ready", "1 ended" }, seen)
+		assert.same({ "1 starting", "2 starting", "1 ready", "2 ready", "1 ended" }, seen)
 		assert.equal(1, model.made - model.ended)
 	end)
 

@@ -1,10 +1,11 @@
--- A platform that a spec has in hand: what the controller asks for is kept in lists, what happens
--- is said by the spec. The functions of gridcentric.platform, and these:
+-- A platform in the hands of a spec: it lists what the controller asks for, and the spec says what
+-- happens. It keeps the contract of spec/platform/contract.lua, and has these besides:
 --
 --	local platform = fake_platform.new { clock = clock }
 --	platform.clone_s = 0.004                time that clones take
 --	platform.answers = { { made = 1, err = "no room", code = "DENIED" } }
---	                                        of the next operations; then all goes well
+--	                                        of the next operations; `failed`: clones that start
+--	                                        and fail; without an answer all goes well
 --	platform:die(vmid, { signal = 9 })      a domain ends by itself
 --	platform.tell(vmid, name, value)        a domain calls gc.metric
 --	platform.lose("killed")                 the engine ends, and all domains with it
@@ -48,11 +49,19 @@ function Platform:on_metric(fn) self.tell = fn end
 function Platform:on_lost(fn) self.lose = fn end
 function Platform:report(report) self.last_report = report end
 
-local function make(self)
-	self.last_vmid = self.last_vmid + 1
-	local vmid = self.last_vmid
-	self.notify(vmid, "ready", { ip = "127.64.0." .. vmid, port = 8001, pid = 5000 + vmid })
-	return vmid
+-- Starts n clones, of which the last `failed` fail; gives the numbers of the others.
+local function make(self, n, failed)
+	local first, vmids = self.last_vmid + 1, {}
+	self.last_vmid = self.last_vmid + n
+	for vmid = first, self.last_vmid do self.notify(vmid, "starting", { text = "" }) end
+	for vmid = first, self.last_vmid - failed do
+		vmids[#vmids + 1] = vmid
+		self.notify(vmid, "ready", { ip = "127.64.0." .. vmid, port = self.port, pid = 5000 + vmid })
+	end
+	for vmid = self.last_vmid - failed + 1, self.last_vmid do
+		self.notify(vmid, "failed", { text = "it failed" })
+	end
+	return vmids
 end
 
 function Platform:clone(n, callback)
@@ -60,8 +69,9 @@ function Platform:clone(n, callback)
 	self.under_way = self.under_way + 1
 	self.clock.after(self.clone_s, function()
 		local answer = table.remove(self.answers, 1) or {}
-		local vmids = {}
-		for i = 1, answer.made or answer.err and 0 or n do vmids[i] = make(self) end
+		local failed = answer.failed or 0
+		local made = answer.made or answer.err and 0 or n
+		local vmids = make(self, made + failed, failed)
 		self.under_way = self.under_way - 1
 		callback(vmids, answer.err, answer.code)
 	end)

@@ -44,6 +44,7 @@ function Model:subscribe(fn) self.notify = fn end
 function Model:on_lost() end
 function Model:on_command() end
 function Model:on_metric() end
+function Model:report() end
 
 function Model:event(what, _, text, details)
 	if what == "decision" and self.on_decision then self.on_decision(details, text) end
@@ -53,12 +54,16 @@ local function is_denied(self)
 	return (self.random() >> 11) / 2 ^ 53 < self.denial
 end
 
-local function make(self)
-	self.made = self.made + 1
-	local vmid = self.made
-	local ip = ("127.%d.%d.%d"):format(64 + (vmid >> 16), vmid >> 8 & 255, vmid & 255)
-	self.notify(vmid, "ready", { ip = ip, port = self.port })
-	return vmid
+local function make(self, n)
+	local first, vmids = self.made + 1, {}
+	self.made = self.made + n
+	for vmid = first, self.made do self.notify(vmid, "starting", { text = "" }) end
+	for vmid = first, self.made do
+		vmids[#vmids + 1] = vmid
+		local ip = ("127.%d.%d.%d"):format(64 + (vmid >> 16), vmid >> 8 & 255, vmid & 255)
+		self.notify(vmid, "ready", { ip = ip, port = self.port, text = "" })
+	end
+	return vmids
 end
 
 function Model:clone(n, callback)
@@ -68,9 +73,7 @@ function Model:clone(n, callback)
 			self.denied = self.denied + 1
 			return callback({}, "denied by chance", "GC_EDENIED")
 		end
-		local vmids = {}
-		for i = 1, n do vmids[i] = make(self) end
-		callback(vmids)
+		callback(make(self, n))
 	end)
 end
 
