@@ -12,9 +12,9 @@
  *		err(1, "clone: %s", gc_error_text());
  *	printf(vmid ? "clone number %d\n" : "still the master\n", vmid);
  *
- * Calls block until the engine has answered. Failures are < 0, with errno
- * set and gc_error_text() saying more. Not for use by several threads at a
- * time. See gridcentric(3) and gridcentric(7).
+ * Calls block until the engine has answered. They return a number < 0 on
+ * failure, with errno set; gc_error_text() has the details. Only one thread may
+ * call them at a time. See gridcentric(3) and gridcentric(7).
  */
 #ifndef GRIDCENTRIC_GC_GUEST_H
 #define GRIDCENTRIC_GC_GUEST_H
@@ -33,11 +33,11 @@ typedef struct gc_uuid {
 typedef enum gc_ticket_status {
 	GC_TICKET_PENDING,   /* waits for resources */
 	GC_TICKET_GRANTED,   /* may be used by gc_clone() */
-	GC_TICKET_ACTIVE,    /* used: its clones are made, or live */
+	GC_TICKET_ACTIVE,    /* used: its clones are being made, or live */
 	GC_TICKET_RELEASED,  /* given back */
 	GC_TICKET_EXPIRED,   /* granted, but not used in time */
 	GC_TICKET_DENIED,    /* no resources within its timeout */
-	GC_TICKET_CANCELLED, /* who asked for it ended before it came */
+	GC_TICKET_CANCELLED, /* its owner ended before it was granted */
 	GC_TICKET_REVOKED,   /* taken back by the scheduler */
 	GC_TICKET_LOST	     /* its engine died */
 } gc_ticket_status_t;
@@ -51,9 +51,9 @@ typedef struct gc_ticket_info {
 } gc_ticket_info_t;
 
 typedef enum gc_domain_state {
-	GC_DOMAIN_STARTING, /* made, not ready */
+	GC_DOMAIN_STARTING, /* not ready yet */
 	GC_DOMAIN_READY,
-	GC_DOMAIN_STOPPING, /* told to end */
+	GC_DOMAIN_STOPPING, /* asked to end */
 	GC_DOMAIN_ENDED
 } gc_domain_state_t;
 
@@ -76,15 +76,15 @@ GC_API int gc_vmid(void);
 GC_API int gc_request_ticket(int maxcpus, int minvms, int mincpuspervm,
 			     int timeout_ms, gc_uuid_t *ticket);
 
-/* Fills *info with what the ticket is and gave. Returns 0. */
+/* Fills *info with the state of the ticket, and what it gave. Returns 0. */
 GC_API int gc_ticket_info(gc_uuid_t ticket, gc_ticket_info_t *info);
 
 /* "granted" for GC_TICKET_GRANTED, and so on; "unknown" for other numbers. */
 GC_API const char *gc_ticket_status_string(gc_ticket_status_t status);
 
 /*
- * Clones this process, once for each VM of the ticket. Returns 0 in the
- * master when all are ready, and its vmid, > 0, in each clone.
+ * Clones this process, once for each VM of the ticket. Returns 0 in the master
+ * when all clones are ready; in each clone its vmid, > 0.
  */
 GC_API int gc_clone(gc_uuid_t ticket);
 
@@ -98,7 +98,8 @@ GC_API int gc_clone(gc_uuid_t ticket);
  */
 GC_API int gc_before_clone(const char *(*veto)(void *arg), void *arg);
 
-/* Gives back what the ticket holds and no clone uses. Harms no clone. */
+/* Gives back what the ticket holds and no clone uses. Clones are not affected.
+ * Returns 0. */
 GC_API int gc_release_ticket(gc_uuid_t ticket);
 
 /* Fills up to max entries of domains. Returns how many there are in all. */
@@ -108,25 +109,25 @@ GC_API int gc_list_domains(gc_domain_t *domains, int max);
 GC_API int gc_kill(int vmid);
 
 /*
- * Tells a number about this domain, for the policy that scales it: the last
- * value of each name counts. name: 1 to 64 of a to z, 0 to 9 and _; at most
- * 64 names. Ten times a second at most it is sent on; what comes faster waits
- * for the next call of a function here. Returns 0.
+ * Reports a number about this domain to the policy that scales it. The last
+ * value of each name counts. name: 1 to 64 of a to z, 0 to 9 and _; at most 64
+ * names. Values are sent ten times a second at most: one that comes sooner
+ * waits for the next call of a function here. Returns 0.
  */
 GC_API int gc_metric(const char *name, double value);
 
 /*
- * Waits up to timeout_ms (-1: for ever) for the engine's messages and acts on
- * them: a program that gcscale started calls this in its loop, and is cloned
- * in it. Returns 0, or its vmid, > 0, once in each new clone.
+ * Waits up to timeout_ms (-1: without limit) for the engine's messages, and
+ * handles them. A program that gcscale started calls this in its loop, and is
+ * cloned in it. Returns 0; in each new clone once its vmid, > 0.
  */
 GC_API int gc_wait(int timeout_ms);
 
-/* A descriptor that is readable when gc_wait(0) has something to do, for the
- * program's own event loop; it stays the same in clones. < 0 on error. */
+/* Returns a descriptor for the program's own event loop. It is readable when
+ * gc_wait(0) has something to do, and stays the same in clones. */
 GC_API int gc_fd(void);
 
-/* What went wrong in the last call that failed; never NULL. */
+/* The text of the last error; never NULL. */
 GC_API const char *gc_error_text(void);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 /* guest/agent - see guest/agent.h */
 #include "guest/agent.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,13 +28,13 @@ int guest_agent_connect(struct err *err)
 
 	if (!path)
 		return err_say(err, -ENOENT, "agent: it is not running");
-	/* when this is a clone, BECOME may be read after a write */
+	/* in a clone of the VM, a write may come before BECOME is read */
 	repair_catch_sigpipe();
 	fd = unix_socket_connect(path, 0);
 	return fd < 0 ? err_set(err, fd, "agent: %s", path) : fd;
 }
 
-void guest_agent_note(struct gc *gc, struct wire_msg *msg)
+void guest_agent_keep_become(struct gc *gc, struct wire_msg *msg)
 {
 	struct guest_agent *agent = &gc->agent;
 
@@ -42,7 +43,7 @@ void guest_agent_note(struct gc *gc, struct wire_msg *msg)
 	gc->vmid = (int)wire_int(msg);
 	agent->op = wire_int(msg);
 	wire_copy(msg, gc->address, sizeof gc->address);
-	agent->watches = 0; /* who watches is the master's program */
+	agent->watches = 0; /* the master's program does */
 	agent->became = 1;
 }
 
@@ -50,6 +51,7 @@ void guest_agent_become(struct gc *gc)
 {
 	if (!gc->agent.became)
 		return;
+	assert(gc->agent.is_used && gc->vmid > 0);
 	gc->agent.became = 0;
 	guest_op_take_back(gc);
 	guest_metric_forget(gc);

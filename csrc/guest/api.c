@@ -1,11 +1,12 @@
 /*
  * guest/api - the C guest API: blocking calls over guest.h
  *
- * The one place with state of its own outside struct gc: a process is one
- * domain, and the API of 2011 has no handle.
+ * The one place with state of its own outside of struct gc: a process is one
+ * domain, and this API, which is that of 2011, has no handle.
  */
 #include "gridcentric/gc-guest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +21,10 @@
 
 static struct gc self;
 static int is_open;
-static struct err last;
+static struct err last; /* of the last call that failed */
 static const char *(*program_veto)(void *arg);
 
-/* Own codes have no errno of their own: the nearest one. */
+/* The errno of a code; for our own codes the nearest one. */
 static int errno_of(int code)
 {
 	switch (-code) {
@@ -46,8 +47,10 @@ static int errno_of(int code)
 	}
 }
 
+/* Sets errno from the last error. Returns -1. */
 static int failed(void)
 {
+	assert(last.code < 0);
 	errno = errno_of(last.code);
 	return -1;
 }
@@ -57,6 +60,7 @@ static void at_exit(void)
 	guest_end_all(&self, setting_grace_ms());
 }
 
+/* Opens the platform at the first call. Returns 0, or -1 with errno set. */
 static int need_open(void)
 {
 	if (is_open)
@@ -69,8 +73,9 @@ static int need_open(void)
 	return 0;
 }
 
-/* Frees what nobody here waits for; a command must not go unanswered. */
-static void discard(struct completion *completion)
+/* Frees a completion that nobody here waits for. A command is answered, since
+ * its sender waits. */
+static void discard_completion(struct completion *completion)
 {
 	struct guest_event *event;
 
@@ -82,8 +87,9 @@ static void discard(struct completion *completion)
 	guest_free(completion);
 }
 
-/* Waits for operation number; events of other kinds mean nothing here. The
- * answer is the caller's, who frees it; NULL when it is an error. */
+/* Waits until an operation is answered, and drops events meanwhile. number: or
+ * a negative code, of an operation that could not begin. The caller frees the
+ * answer; NULL: errno is set. */
 static struct guest_op *wait_for(int64_t number)
 {
 	struct completion *completion;
@@ -100,7 +106,7 @@ static struct guest_op *wait_for(int64_t number)
 			if (completion->kind < GUEST_CLONE &&
 			    op->number == number)
 				return op;
-			discard(completion);
+			discard_completion(completion);
 		}
 		code = guest_turn(&self, -1);
 		if (code < 0) {
@@ -111,9 +117,9 @@ static struct guest_op *wait_for(int64_t number)
 	}
 }
 
-/* Waits; on success leaves the answer in *answer (may be NULL: not wanted).
- * Returns 0 or -1. */
-static int finish(int64_t number, struct guest_op **answer)
+/* Waits for an operation. On success *answer is its answer, which the caller
+ * frees; answer may be NULL. Returns 0, or -1 with errno set. */
+static int finish_op(int64_t number, struct guest_op **answer)
 {
 	struct guest_op *op = wait_for(number);
 
@@ -151,9 +157,9 @@ int gc_request_ticket(int maxcpus, int minvms, int mincpuspervm, int timeout_ms,
 	struct guest_op *op;
 
 	if (need_open() ||
-	    finish(guest_request_ticket(&self, maxcpus, minvms, mincpuspervm,
-					timeout_ms, &last),
-		   &op))
+	    finish_op(guest_request_ticket(&self, maxcpus, minvms, mincpuspervm,
+					   timeout_ms, &last),
+		      &op))
 		return -1;
 	wire_copy(&op->msg, ticket->value, sizeof ticket->value);
 	guest_free(&op->done);
@@ -165,7 +171,7 @@ int gc_ticket_info(gc_uuid_t ticket, gc_ticket_info_t *info)
 	struct guest_op *op;
 
 	if (need_open() ||
-	    finish(guest_ticket_info(&self, ticket.value, &last), &op))
+	    finish_op(guest_ticket_info(&self, ticket.value, &last), &op))
 		return -1;
 	copy_info(&op->msg, info);
 	guest_free(&op->done);
@@ -177,7 +183,8 @@ int gc_clone(gc_uuid_t ticket)
 	struct guest_op *op;
 	int vmid;
 
-	if (need_open() || finish(guest_clone(&self, ticket.value, &last), &op))
+	if (need_open() ||
+	    finish_op(guest_clone(&self, ticket.value, &last), &op))
 		return -1;
 	vmid = op->vmid;
 	guest_free(&op->done);
@@ -204,9 +211,9 @@ int gc_before_clone(const char *(*veto)(void *arg), void *arg)
 int gc_release_ticket(gc_uuid_t ticket)
 {
 	return need_open() ? -1
-			   : finish(guest_release_ticket(&self, ticket.value,
-							 &last),
-				    NULL);
+			   : finish_op(guest_release_ticket(&self, ticket.value,
+							    &last),
+				       NULL);
 }
 
 int gc_list_domains(gc_domain_t *domains, int max)
@@ -215,7 +222,7 @@ int gc_list_domains(gc_domain_t *domains, int max)
 	gc_domain_t one;
 	int n;
 
-	if (need_open() || finish(guest_list_domains(&self, &last), &op))
+	if (need_open() || finish_op(guest_list_domains(&self, &last), &op))
 		return -1;
 	for (n = 0; wire_more(&op->msg); n++) {
 		one.vmid = (int)wire_int(&op->msg);
@@ -232,7 +239,8 @@ int gc_list_domains(gc_domain_t *domains, int max)
 
 int gc_kill(int vmid)
 {
-	return need_open() ? -1 : finish(guest_kill(&self, vmid, &last), NULL);
+	return need_open() ? -1
+			   : finish_op(guest_kill(&self, vmid, &last), NULL);
 }
 
 int gc_metric(const char *name, double value)
@@ -252,7 +260,7 @@ int gc_wait(int timeout_ms)
 	vmid = self.vmid;
 	code = guest_turn(&self, timeout_ms);
 	while ((completion = loop_next(&self.loop)))
-		discard(completion);
+		discard_completion(completion);
 	if (code < 0) {
 		err_set(&last, code, "waiting");
 		return failed();

@@ -29,6 +29,7 @@ static int64_t send_op(struct gc *gc, int64_t number, int code, struct err *err)
 		guest_op_drop(gc, number);
 		return err_set(err, code, "request");
 	}
+	assert(channel_is_open(&gc->channel));
 	channel_send(&gc->channel);
 	return number;
 }

@@ -1,6 +1,7 @@
 /* guest/child - see guest/child.h */
 #include "guest/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -94,7 +95,7 @@ static void on_child(struct loop_source *source, uint32_t events)
 
 	if (reap_child(child) < 0)
 		loop_change(source, EPOLLET); /* else it is reported for ever */
-	/* its own children have become this process's */
+	/* children of the clone that has ended are this process's now */
 	for (child = LIST_FIRST(&gc->children); child; child = next) {
 		next = LIST_NEXT(child, link);
 		if (child->is_adopted)
@@ -123,6 +124,7 @@ static int watch_child(struct gc *gc, pid_t pid, int is_adopted)
 		free(child);
 		return code;
 	}
+	assert(pid > 0);
 	child->gc = gc;
 	child->pid = pid;
 	child->is_adopted = is_adopted;

@@ -196,6 +196,7 @@ static int forget_master(struct gc *gc, struct err *err)
 	guest_op_take_back(gc);
 	guest_metric_forget(gc);
 	channel_forget(&gc->channel);
+	assert(!channel_is_open(&gc->channel));
 	TAILQ_INIT(&gc->forks);
 	gc->ready_port = 0;
 	gc->is_welcome = 0;

@@ -68,9 +68,11 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 		guest_metric_resend(gc);
 		break;
 	case WIRE_WATCH: gc->agent.may_watch = gc->agent.is_used; break;
-	case WIRE_BECOME: guest_agent_note(gc, msg); break;
+	case WIRE_BECOME: guest_agent_keep_become(gc, msg); break;
 	case WIRE_FAULT:
 		gc->fault.code = (int)wire_int(msg);
+		if (gc->fault.code > 0)
+			gc->fault.code = -GC_EPROTO;
 		wire_copy(msg, gc->fault.text, sizeof gc->fault.text);
 		break;
 	case WIRE_TICKET:
@@ -120,7 +122,7 @@ static int attach(struct gc *gc, int fd, struct err *err)
 {
 	int code;
 
-	assert(!channel_is_open(&gc->channel));
+	assert(fd >= 0 && !channel_is_open(&gc->channel));
 	code = channel_open(&gc->channel, &gc->loop, fd, on_message, on_ended);
 
 	return code ? err_set(err, code, "channel") : 0;
@@ -262,6 +264,7 @@ static int open_in_vm(struct gc *gc, struct err *err)
 	struct completion *lost;
 	int code;
 
+	assert(gc->role == ROLE_INSIDE);
 	gc->role = ROLE_DOMAIN;
 	gc->agent.is_used = 1;
 	code = speak_to_agent(gc, err);
@@ -367,6 +370,7 @@ int guest_turn(struct gc *gc, int timeout_ms)
 
 	if (n < 0)
 		return n;
+	assert(!gc->loop.turning); /* a clone begins outside of handlers */
 	guest_agent_become(gc);
 	if (!TAILQ_EMPTY(&gc->forks) && guest_fork_some(gc, &born))
 		report_newborn(gc, &born);

@@ -1,6 +1,7 @@
-/* launch - see launch.h */
+/* guest/launch - see guest/launch.h */
 #include "guest/launch.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
@@ -13,7 +14,7 @@
 #include "base/process.h"
 
 #define ENGINE	  "gridcentric-engine"
-#define ENGINE_FD 3 /* where it finds its owner's channel: --owner */
+#define ENGINE_FD 3 /* the number of its owner's channel: --owner */
 
 int launch_path(char *path, size_t size, struct err *err)
 {
@@ -45,8 +46,9 @@ int launch_path(char *path, size_t size, struct err *err)
 		       self.dli_fname);
 }
 
-/* Starts it with fd as its channel. */
-static int start(const char *path, const char *name, int fd, pid_t *pid)
+/* Starts the engine with fd as its owner's channel. Returns 0 or a negated
+ * errno. */
+static int start_engine(const char *path, const char *name, int fd, pid_t *pid)
 {
 	char *argv[] = { (char *)path, "--owner",    "3",
 			 "--name",     (char *)name, NULL };
@@ -68,7 +70,8 @@ int launch_engine(const char *name, pid_t *pid, struct err *err)
 		return code;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_set(err, -errno, "engine: socketpair");
-	code = start(path, name, sv[1], pid);
+	assert(ENGINE_FD == 3); /* argv says so */
+	code = start_engine(path, name, sv[1], pid);
 	close(sv[1]);
 	if (code) {
 		close(sv[0]);

@@ -1,5 +1,5 @@
 /*
- * launch - finds and starts the engine, as a process of its own
+ * guest/launch - finds and starts the engine, a process of its own
  */
 #ifndef GC_GUEST_LAUNCH_H
 #define GC_GUEST_LAUNCH_H
@@ -10,14 +10,16 @@
 #include "base/err.h"
 
 /*
- * The engine's path: $GRIDCENTRIC_ENGINE, else gridcentric-engine beside this
- * library, or in gridcentric/ beside it. Returns 0 or a negative code.
+ * Fills path with the engine's: $GRIDCENTRIC_ENGINE, else gridcentric-engine
+ * beside this library, or in gridcentric/ beside it. Returns 0 or a negative
+ * code.
  */
 int launch_path(char *path, size_t size, struct err *err);
 
 /*
- * Starts the engine with one end of a new socket pair. Returns the other
- * (CLOEXEC) and fills *pid; or a negative code.
+ * Starts the engine, for the service of that name, with one end of a new
+ * socket pair. Returns the other end (CLOEXEC) and fills *pid; or a negative
+ * code.
  */
 int launch_engine(const char *name, pid_t *pid, struct err *err);
 

@@ -1,6 +1,7 @@
 /* guest/listener - see guest/listener.h */
 #include "guest/listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -31,6 +32,7 @@ void guest_put_listeners(struct wire_buf *out,
 {
 	int i;
 
+	assert(n <= MAX_LISTENERS);
 	for (i = 0; i < n; i++) {
 		wire_put_int(out, found[i].family);
 		wire_put_int(out, found[i].type);

@@ -1,6 +1,7 @@
 /* guest/metric - see guest/metric.h */
 #include "guest/metric.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,15 +9,15 @@
 
 #include "guest/gc.h"
 
-static int is_name(const char *name)
+static int is_metric_name(const char *name)
 {
 	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
 	return len > 0 && len <= METRIC_NAME && !name[len];
 }
 
-static struct guest_metric *find(struct guest_metrics *metrics,
-				 const char *name)
+static struct guest_metric *find_metric(struct guest_metrics *metrics,
+					const char *name)
 {
 	int i;
 
@@ -26,12 +27,14 @@ static struct guest_metric *find(struct guest_metrics *metrics,
 	return NULL;
 }
 
-/* A new one; the caller has looked that the name is none of the others'. */
-static struct guest_metric *add(struct guest_metrics *metrics, const char *name,
-				struct err *err)
+/* Adds a metric whose name is not in the list yet. NULL with err set on
+ * error. */
+static struct guest_metric *add_metric(struct guest_metrics *metrics,
+				       const char *name, struct err *err)
 {
 	struct guest_metric *metric;
 
+	assert(metrics->n >= 0 && metrics->n <= METRIC_MAX);
 	if (metrics->n == METRIC_MAX) {
 		err_say(err, -ENOSPC, "metric %s: there are %d already", name,
 			METRIC_MAX);
@@ -48,11 +51,13 @@ static struct guest_metric *add(struct guest_metrics *metrics, const char *name,
 	return metric;
 }
 
+/* Sends all values that have changed. */
 static void send_unsent(struct gc *gc)
 {
 	struct guest_metrics *metrics = &gc->metrics;
 	int i;
 
+	assert(channel_is_open(&gc->channel));
 	loop_timer_stop(&metrics->timer);
 	for (i = 0; i < metrics->n; i++) {
 		struct guest_metric *metric = &metrics->all[i];
@@ -81,7 +86,7 @@ int guest_metric(struct gc *gc, const char *name, double value, struct err *err)
 	struct guest_metric *metric;
 	int64_t left;
 
-	if (!is_name(name))
+	if (!is_metric_name(name))
 		return err_say(err, -EINVAL,
 			       "metric: a name of 1 to %d of a to z, 0 to 9 "
 			       "and _ expected",
@@ -89,9 +94,9 @@ int guest_metric(struct gc *gc, const char *name, double value, struct err *err)
 	if (!isfinite(value))
 		return err_say(err, -EINVAL, "metric %s: not a finite number",
 			       name);
-	metric = find(metrics, name);
+	metric = find_metric(metrics, name);
 	if (!metric)
-		metric = add(metrics, name, err);
+		metric = add_metric(metrics, name, err);
 	if (!metric)
 		return err->code;
 	metric->value = value;

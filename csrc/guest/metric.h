@@ -1,11 +1,11 @@
 /*
- * guest/metric - numbers that the program tells about itself, on their way
+ * guest/metric - numbers that the program reports about itself, on their way
  * to the engine
  *
- * The last value of each name is kept. It is sent at once where nothing was
- * sent for METRIC_GAP_MS, else when that time is over: a program may count
- * a million things a second. Values told before there is an engine are sent
- * when there is one.
+ * The last value of each name is kept. It is sent at once if nothing was sent
+ * for METRIC_GAP_MS, else at the end of that time: a program may count a
+ * million things a second. Values from before the engine was started are sent
+ * as soon as it is there.
  */
 #ifndef GC_GUEST_METRIC_H
 #define GC_GUEST_METRIC_H
@@ -21,30 +21,30 @@ struct gc;
 
 struct guest_metric {
 	char name[METRIC_NAME + 1];
-	double value;
-	int unsent;
+	double value; /* the last one */
+	int unsent;   /* the engine does not know that value */
 };
 
 /* Part of struct gc. Zeroed to start with. */
 struct guest_metrics {
-	struct guest_metric *all;
+	struct guest_metric *all; /* room for METRIC_MAX; NULL: none yet */
 	int n;
-	int64_t sent_ms; /* loop_now() of the last message, 0: none */
-	struct loop_timer timer;
+	int64_t sent_ms;	 /* loop_now() of the last message, 0: none */
+	struct loop_timer timer; /* until the next message may be sent */
 };
 
 /*
- * Tells a value. name: 1 to METRIC_NAME of a to z, 0 to 9 and _. Returns 0,
- * -EINVAL for a name or number that is none, -ENOSPC beyond METRIC_MAX
- * names, -ENOMEM.
+ * Reports a value. name: 1 to METRIC_NAME of a to z, 0 to 9 and _. Returns 0;
+ * -EINVAL for a wrong name and for a number that is not finite, -ENOSPC beyond
+ * METRIC_MAX names, -ENOMEM.
  */
 int guest_metric(struct gc *gc, const char *name, double value,
 		 struct err *err);
 
-/* The channel is open: sends all, for this engine knows none. */
+/* Sends all values, to an engine that knows none. The channel is open. */
 void guest_metric_resend(struct gc *gc);
 
-/* In a clone: the values were the master's. */
+/* In a clone: forgets the values, which were the master's. */
 void guest_metric_forget(struct gc *gc);
 
 #endif

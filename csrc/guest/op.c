@@ -69,6 +69,8 @@ void guest_op_answered(struct gc *gc, struct wire_msg *msg)
 		return;
 	if (msg->type != WIRE_DOMAINS) {
 		op->err.code = (int)wire_int(msg);
+		if (op->err.code > 0)
+			op->err.code = -GC_EPROTO;
 		wire_copy(msg, op->err.text, sizeof op->err.text);
 	}
 	op->frame = copy_fields(msg, &op->msg);

@@ -1,10 +1,12 @@
 /* lua/common - see lua/common.h */
 #include "lua/common.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 
 int lua_fail(lua_State *L, const struct err *err)
 {
+	assert(err->code < 0);
 	lua_pushnil(L);
 	lua_pushfstring(L, "%s: %s", err_name(err->code), err->text);
 	lua_pushstring(L, err_name(err->code));

@@ -1,5 +1,5 @@
 /*
- * lua/common - what the Lua bindings share
+ * lua/common - helpers of all Lua bindings
  */
 #ifndef GC_LUA_COMMON_H
 #define GC_LUA_COMMON_H

@@ -1,10 +1,11 @@
 /*
  * lua/core - the Lua module gridcentric.core: struct gc as an object
  *
- * Lua's share of the work is in lua/gridcentric/platform/async.lua, which watches
- * core:fd() and calls core:turn() and core:next(). No Lua reference is stored
- * here. A process is one domain, so there is one core in it.
+ * Lua's share of the work is in lua/gridcentric/platform/async.lua, which
+ * watches core:fd() and calls core:turn() and core:next(). No Lua reference is
+ * stored here. A process is one domain, so it has one core.
  */
+#include <assert.h>
 #include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
@@ -29,11 +30,12 @@
 
 static const char *const roles[] = { "inside", "outside", "domain", NULL };
 
-/* Outlives the Lua state: it is needed once more at the process's end. */
+/* Outlives the Lua state: at_exit() needs it. */
 static struct gc *the_core;
 
 static void at_exit(void)
 {
+	assert(the_core);
 	guest_end_all(the_core, setting_grace_ms());
 }
 
@@ -146,8 +148,8 @@ static int core_vmid(lua_State *L)
 }
 
 /*
- * core:role() -> "inside", "outside" or "domain". The master of VMs that scales
- * itself is to the agent a domain like others, but to its program what it is.
+ * core:role() -> "inside", "outside" or "domain". A program in a VM that scales
+ * itself is a domain to the agent, but "inside" to itself.
  */
 static int core_role(lua_State *L)
 {
@@ -158,7 +160,7 @@ static int core_role(lua_State *L)
 	return 1;
 }
 
-/* core:address() -> the clone's own address, or nil in a master */
+/* core:address() -> the clone's own address; nil in a master */
 static int core_address(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
@@ -194,8 +196,10 @@ static int core_ports(lua_State *L)
 
 /* ---- operations: -> number, or nil, err, code -------------------------- */
 
-static int started(lua_State *L, int64_t op, const struct err *err)
+/* Pushes what an operation returned when it began. */
+static int push_begun(lua_State *L, int64_t op, const struct err *err)
 {
+	assert(op > 0 || err->code < 0);
 	if (op < 0)
 		return lua_fail(L, err);
 	lua_pushinteger(L, op);
@@ -218,36 +222,37 @@ static int core_request_ticket(lua_State *L)
 	int mincpuspervm = check_int(L, 4), timeout_ms = check_int(L, 5);
 	struct err err = { 0 };
 
-	return started(L,
-		       guest_request_ticket(gc, maxcpus, minvms, mincpuspervm,
-					    timeout_ms, &err),
-		       &err);
+	return push_begun(L,
+			  guest_request_ticket(gc, maxcpus, minvms,
+					       mincpuspervm, timeout_ms, &err),
+			  &err);
 }
 
-/* An operation on the ticket that is argument 2. */
-static int on_ticket(lua_State *L,
-		     int64_t (*call)(struct gc *, const char *, struct err *))
+/* Begins an operation on the ticket that is argument 2. */
+static int begin_on_ticket(lua_State *L,
+			   int64_t (*call)(struct gc *, const char *,
+					   struct err *))
 {
 	struct gc *gc = lua_check_core(L, 1);
 	const char *ticket = luaL_checkstring(L, 2);
 	struct err err = { 0 };
 
-	return started(L, call(gc, ticket, &err), &err);
+	return push_begun(L, call(gc, ticket, &err), &err);
 }
 
 static int core_ticket_info(lua_State *L)
 {
-	return on_ticket(L, guest_ticket_info);
+	return begin_on_ticket(L, guest_ticket_info);
 }
 
 static int core_release_ticket(lua_State *L)
 {
-	return on_ticket(L, guest_release_ticket);
+	return begin_on_ticket(L, guest_release_ticket);
 }
 
 static int core_clone(lua_State *L)
 {
-	return on_ticket(L, guest_clone);
+	return begin_on_ticket(L, guest_clone);
 }
 
 static int core_list_domains(lua_State *L)
@@ -255,7 +260,7 @@ static int core_list_domains(lua_State *L)
 	struct gc *gc = lua_check_core(L, 1);
 	struct err err = { 0 };
 
-	return started(L, guest_list_domains(gc, &err), &err);
+	return push_begun(L, guest_list_domains(gc, &err), &err);
 }
 
 static int core_kill(lua_State *L)
@@ -264,10 +269,11 @@ static int core_kill(lua_State *L)
 	int vmid = check_int(L, 2);
 	struct err err = { 0 };
 
-	return started(L, guest_kill(gc, vmid, &err), &err);
+	return push_begun(L, guest_kill(gc, vmid, &err), &err);
 }
 
-/* core:start(port, dir, {program, argument, ...}); owners only */
+/* core:start(port, dir, {program, argument, ...}): starts domain 0; owners
+ * only */
 static int core_start(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
@@ -284,11 +290,11 @@ static int core_start(lua_State *L)
 	argv = lua_newuserdatauv(L, (size_t)n * sizeof *argv, 0);
 	luaL_checkstack(L, n, "arguments");
 	for (i = 0; i < n; i++) {
-		lua_rawgeti(L, 4, i + 1); /* stays: argv points to it */
+		lua_rawgeti(L, 4, i + 1); /* stays there for argv */
 		argv[i] = luaL_checkstring(L, -1);
 	}
 	op = guest_start(gc, port, dir, argv, n, &err);
-	return started(L, op, &err);
+	return push_begun(L, op, &err);
 }
 
 static int int_field(lua_State *L, int index, const char *key)
@@ -297,7 +303,7 @@ static int int_field(lua_State *L, int index, const char *key)
 	return check_int(L, -1);
 }
 
-/* A text stays on the stack, so that its pointer is good. */
+/* A text stays on the stack, so that its pointer stays valid. */
 static const char *text_field(lua_State *L, int index, const char *key)
 {
 	lua_getfield(L, index, key);
@@ -305,8 +311,8 @@ static const char *text_field(lua_State *L, int index, const char *key)
 }
 
 /* core:start_vm(port, {image = path, memory = MiB, cpus =, accel =, network =,
- * has_lan = whether it clones itself, spare = clones kept half made (0)});
- * owners only */
+ * has_lan = whether it clones itself, spare = clones prepared ahead (0)}):
+ * starts domain 0; owners only */
 static int core_start_vm(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
@@ -325,17 +331,17 @@ static int core_start_vm(lua_State *L)
 	vm.spare = lua_isnil(L, -1) ? 0 : check_int(L, -1);
 	lua_getfield(L, 3, "has_lan");
 	vm.has_lan = lua_toboolean(L, -1);
-	return started(L, guest_start_vm(gc, port, &vm, &err), &err);
+	return push_begun(L, guest_start_vm(gc, port, &vm, &err), &err);
 }
 
-/* core:stop(vmid, grace_ms); owners only */
+/* core:stop(vmid, grace_ms): ends a domain; owners only */
 static int core_stop(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
 	int vmid = check_int(L, 2), grace_ms = check_int(L, 3);
 	struct err err = { 0 };
 
-	return started(L, guest_stop(gc, vmid, grace_ms, &err), &err);
+	return push_begun(L, guest_stop(gc, vmid, grace_ms, &err), &err);
 }
 
 /* ---- one-way ----------------------------------------------------------- */
@@ -349,15 +355,15 @@ static int core_record(lua_State *L)
 	return 0;
 }
 
-/* core:report(json): what status shows of the controller */
+/* core:report(json): what `gcscale status` shows of the controller */
 static int core_report(lua_State *L)
 {
 	guest_report(lua_check_core(L, 1), luaL_checkstring(L, 2));
 	return 0;
 }
 
-/* core:watch(): this program scales itself; where it is in a VM, it is to be
- * told of what becomes of its clones. Elsewhere it is told in any case. */
+/* core:watch(): this program scales itself. In a VM this asks for the events of
+ * its clones, which other programs get in any case. */
 static int core_watch(lua_State *L)
 {
 	guest_agent_watch(lua_check_core(L, 1));
@@ -378,7 +384,7 @@ static int core_metric(lua_State *L)
 	return 1;
 }
 
-/* core:answer(op, ok, text): to a "command" */
+/* core:answer(op, ok, text): answers a "command" */
 static int core_answer(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
@@ -401,7 +407,7 @@ static int core_end_all(lua_State *L)
 
 /* ---- functions of the module ------------------------------------------- */
 
-/* core.agent_path() -> path of the socket of this VM's agent; nil: no VM */
+/* core.agent_path() -> socket of this VM's agent; nil: this is no VM */
 static int agent_path(lua_State *L)
 {
 	lua_pushstring(L, guest_agent_path());
@@ -422,10 +428,10 @@ static int engine_path(lua_State *L)
 
 /*
  * core.control(socket path, json or nil, timeout_ms) -> an engine's state
- * {name=, cpus=, free=, report=, domains=}, or with json the answer's text; or
- * nil, err, code. Blocks: for command lines.
+ * {name=, cpus=, free=, report=, domains=}; with json, the text of the answer;
+ * or nil, err, code. Blocks: only for command lines.
  */
-static int ask(lua_State *L)
+static int control(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	const char *json = luaL_optstring(L, 2, NULL);
@@ -495,7 +501,7 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
 	{ "open", core_open },	      { "engine_path", engine_path },
-	{ "agent_path", agent_path }, { "control", ask },
+	{ "agent_path", agent_path }, { "control", control },
 	{ "random", random_integer }, { NULL, NULL },
 };
 

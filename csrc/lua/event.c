@@ -1,7 +1,7 @@
 /*
- * lua/event - what the engine answered or tells, as Lua values
+ * lua/event - answers and events of the engine, as Lua values
  *
- * Every answer: kind, op, error text or nil, error name or nil, values:
+ * An answer is: kind, op, error text or nil, error name or nil, values:
  *	"ticket"   {id=, status=, cpus=, vms=, mincpuspervm=}
  *	"cloned"   vmid (0 in the master), list of vmids that exist now
  *	"domains"  list of {vmid=, pid=, state=, host=, endpoints={[port]=}}
@@ -17,6 +17,7 @@
  */
 #include "lua/event.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,8 +112,8 @@ void lua_event_state(lua_State *L, struct wire_msg *msg)
 	lua_setfield(L, -2, "domains");
 }
 
-/* The answer's values, where it was no failure. CLONED tells vmids also where
- * some clones failed. */
+/* Pushes the values of an answer that is no failure; those of CLONED also if
+ * some clones failed. Returns how many. */
 static int push_values(lua_State *L, struct guest_op *op)
 {
 	switch (op->kind) {
@@ -145,6 +146,7 @@ static int push_answer(lua_State *L, struct guest_op *op)
 		[GUEST_DONE] = "done",
 	};
 
+	assert(op->kind >= GUEST_TICKET && op->kind <= GUEST_DONE);
 	lua_pushstring(L, names[op->kind]);
 	lua_pushinteger(L, op->number);
 	if (op->err.code) {
@@ -218,6 +220,7 @@ static int push_event(lua_State *L, struct guest_event *event, int kind)
 
 int lua_event_push(lua_State *L, struct completion *completion)
 {
+	assert(completion->kind > 0 && completion->kind < GUEST_KINDS);
 	luaL_checkstack(L, 12, "completion");
 	if (completion->kind >= GUEST_CLONE)
 		return push_event(

@@ -6,11 +6,11 @@
 
 #include "guest/gc.h"
 
-/* Pushes what a completion of a guest kind tells: its kind's name, then
- * values. Returns how many. Does not free it. */
+/* Pushes a completion of a guest kind: the name of its kind, then its values.
+ * Returns how many. Does not free it. */
 int lua_event_push(lua_State *L, struct completion *completion);
 
-/* Pushes an engine's STATE, the fields behind its op: {name=, cpus=, free=,
+/* Pushes the fields behind the op of an engine's STATE: {name=, cpus=, free=,
  * report=, domains=}. */
 void lua_event_state(lua_State *L, struct wire_msg *msg);
 

@@ -387,6 +387,7 @@ static int add_options(struct repair_plan *plan, struct socket_options *options)
 		plan->options = all;
 		plan->options_cap = cap;
 	}
+	assert(plan->noptions < plan->options_cap);
 	plan->options[plan->noptions] = options;
 	return plan->noptions++;
 }

@@ -3,8 +3,9 @@
 --	for _, case in ipairs(contract) do it(case.title, function() ... case.check(s) ... end) end
 --
 -- A case gets s = { platform =, wait = }: a platform that is not started, and a function
--- wait(predicate, what), which lets time pass until the predicate holds. A case with `denied` gets a platform that makes
--- two clones at most. Cases raise plain errors, so that they also run in a program of their own.
+-- wait(predicate, what), which lets time pass until the predicate holds. A case with `denied` gets
+-- a platform that makes two clones at most. Cases raise plain errors, so that they also run in a
+-- program of their own.
 
 local contract = {}
 
