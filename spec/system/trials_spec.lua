@@ -361,6 +361,30 @@ describe("gcscale replay", function()
 		end)
 	end)
 
+	it("names the metrics that a policy needs and the trace lacks", function()
+		async.run(function(t)
+			local dir, _, rows = files(t)
+			local with_cpu = gcscale.write(dir .. "/cpu.csv",
+				"at,sessions,clones,cpu\n0,4,2,0.9\n10,4,2,0.9\n")
+			for scale, expected in pairs {
+				['target { metric = "cpu", value = "60%" }'] = "cpu",
+				['max_of { ratio {}, target { metric = "latency.p95", value = "60 ms" } }'] = "latency.p95",
+				['target { metric = "requests", value = 10 }'] = "requests",
+				['target { metric = "my.jobs", value = 10 }'] = "my.jobs",
+				['rules [[up 1 when cpu > 60%]]'] = "cpu",
+			} do
+				local file = gcscale.write(dir .. "/needs.lua",
+					('return { app = { script = "program.lua" }, scale = %s }'):format(scale))
+				local code, _, err = run(t, "replay", file, rows)
+				assert.equal(0, code)
+				assert.equal(("gcscale: needs: %s is not in this trace\n"):format(expected), err)
+				_, _, err = run(t, "replay", file, with_cpu)
+				assert.equal(expected == "cpu" and "" or
+					("gcscale: needs: %s is not in this trace\n"):format(expected), err)
+			end
+		end, { timeout_ms = 60000 })
+	end)
+
 	it("writes the keys of its JSON in order", function()
 		async.run(function(t)
 			local _, file, rows = files(t)

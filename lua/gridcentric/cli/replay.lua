@@ -126,6 +126,9 @@ end
 -- A policy that failed was played on with its last answer, as it would have been live.
 local function report_faults(results)
 	for _, result in ipairs(results) do
+		for _, name in ipairs(result.not_in_trace) do
+			exit.fail(exit.OK, ("%s: %s is not in this trace"):format(result.name, name))
+		end
 		if result.faults > 0 then
 			exit.fail(exit.OK, ("%s failed %s: %s"):format(result.name, plural.times(result.faults),
 				result.fault or "not any more"))

@@ -14,6 +14,7 @@ local platform = require "gridcentric.replay.platform"
 local proxy = require "gridcentric.replay.proxy"
 local score = require "gridcentric.replay.score"
 local trace = require "gridcentric.trace"
+local unknown = require "gridcentric.replay.unknown"
 local virtual = require "gridcentric.replay.clock"
 
 local replay = {}
@@ -42,6 +43,7 @@ local LATE_S = 0.5 -- ticks of a service that ran come a little late
 ---@field denied integer operations
 ---@field faults integer times that the policy failed
 ---@field fault string? the last one
+---@field not_in_trace string[] metrics that the policy needs and the trace lacks
 ---@field load gridcentric.Steps users
 ---@field clones gridcentric.Steps
 
@@ -126,6 +128,9 @@ local function new_play(given, t, o)
 	play.platform = platform.new(clock, o)
 	play.proxy = proxy.new(clock, policy.mode)
 	play.service = new_service(play, policy, o)
+	play.unknown = unknown.new(t)
+	local sample = play.service.sample
+	function play.service.sample() return play.unknown:watch(sample()) end
 	play.crowd = crowd.new(play.proxy, play.service.traffic, policy.sticky == false)
 	return play
 end
@@ -190,6 +195,7 @@ local function result_of(play, policy)
 		denied = model.denied,
 		faults = service.active.counters.policy_errors,
 		fault = service.active.faults:text(),
+		not_in_trace = play.unknown:names(),
 		load = points.load,
 		clones = points.clones,
 	}
