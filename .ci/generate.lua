@@ -10,6 +10,7 @@ package.path = "lua/?.lua;lua/?/init.lua;.ci/?.lua;" .. package.path
 local FILES = {
 	["man/gcscale.1"] = require "gcscale_manual",
 	["man/gcscale-policy.5"] = require "policy_manual",
+	["man/gridcentric.3"] = require "gridcentric_manual",
 	["lua/gridcentric/meta/policy.lua"] = require "policy_annotations",
 }
 

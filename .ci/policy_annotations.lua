@@ -97,36 +97,41 @@ local function add_functions(out, signatures, names)
 	end
 end
 
--- The classes of a sample, and of those of its fields that are tables of metrics.
-local function add_sample(out)
-	local groups, lines = {}, {}
-	local function add(to, entry, name)
-		local type = (entry.noun and entry.noun:find "/s" == nil) and "integer" or "number"
-		local is_always = entry.source == "proxy" or entry.source == "gcscale"
-		local mark = is_always and "" or "?"
-		to[#to + 1] = ("---@field %s%s %s %s (%s)"):format(name, mark, type,
-			entry.text:gsub("%.$", ""), entry.measured_in)
-	end
+local function metric_field(entry, name)
+	local type = (entry.noun and not entry.noun:find "/s") and "integer" or "number"
+	local is_always = entry.source == "proxy" or entry.source == "gcscale"
+	return ("---@field %s%s %s %s (%s)"):format(name, is_always and "" or "?", type,
+		entry.text:gsub("%.$", ""), entry.measured_in)
+end
+
+-- The fields of a sample; those of tables in it ("latency.p95") go to `groups`, by class.
+local function sample_fields(groups)
+	local fields = {}
 	for _, entry in ipairs(registry.LIST) do
 		local group, inner = entry.name:match "^(.-)%.(.*)$"
-		if not group then
-			add(lines, entry, entry.name)
-		else
-			local class = "gridcentric." .. group:sub(1, 1):upper() .. group:sub(2)
-			if not groups[group] then
-				groups[group] = { "---@class " .. class }
-				lines[#lines + 1] = ("---@field %s %s"):format(group, class)
-			end
-			add(groups[group], entry, inner)
+		local class = group and ("gridcentric.%s%s"):format(group:sub(1, 1):upper(), group:sub(2))
+		if class and not groups[class] then
+			groups[class] = {}
+			fields[#fields + 1] = ("---@field %s %s"):format(group, class)
 		end
+		local list = class and groups[class] or fields
+		list[#list + 1] = metric_field(entry, inner or entry.name)
 	end
-	for _, field_of in ipairs(registry.REST) do
-		lines[#lines + 1] = ("---@field %s %s %s"):format(field_of.name, field_of.type,
-			field_of.text:gsub("%.$", ""))
+	for _, entry in ipairs(registry.REST) do
+		fields[#fields + 1] = ("---@field %s %s %s"):format(entry.name, entry.type,
+			entry.text:gsub("%.$", ""))
 	end
+	return fields
+end
+
+local function add_sample(out)
+	local groups = {}
+	local fields = sample_fields(groups)
 	out.add("\n---The load, as a policy sees it.\n---@class gridcentric.Sample")
-	out.add(table.concat(lines, "\n"))
-	for _, group in pairs(groups) do out.add("\n", table.concat(group, "\n")) end
+	out.add(table.concat(fields, "\n"))
+	for class, lines in pairs(groups) do
+		out.add("\n---@class ", class, "\n", table.concat(lines, "\n"))
+	end
 end
 
 ---The whole file.

@@ -158,10 +158,11 @@ schema.FILE = options.schema(collect(function() return true end))
 ---A program that scales itself.
 schema.INSIDE = options.schema(collect(is_inside))
 
----What autoscale.setup takes besides the keys of a policy file.
-local SETUP = {
+---What autoscale.setup takes besides keys of a policy file.
+schema.SETUP_ONLY = {
 	{ "host", types.text(), unset = '"127.0.0.1"',
-		text = 'Where to listen; `"*"` for all IPv4 addresses.' },
+		text = 'The numeric address to listen on; `"*"` for all IPv4 addresses.',
+		more = "In a virtual machine, which has no other, all of them are the default." },
 	{ "metric", types.one_of("sessions", "connections"), default = "sessions",
 		text = "What counts as a user." },
 	{ "per_clone", types.number(0.001), default = 2, text = "Users for each clone." },
@@ -169,10 +170,11 @@ local SETUP = {
 	{ "max", plan.CLONES.by_name.max[2], default = 16, text = "The most clones there may be." },
 	{ "log", types.any_of("a function or false", types.one_of(false),
 			types.func "fun(what: string, vmid: integer?, text: string)"),
-		unset = "standard error", text = "A function that is called with each event; false for none." },
+		unset = "standard error", text = "A function that is called with each event; false for none.",
+		more = "It gets `what`, `vmid`, `text` and `details`. Errors always go to standard error." },
 }
 
 schema.SHARED = options.schema(collect(is_shared))
-schema.SETUP = options.schema(SETUP, collect(is_shared))
+schema.SETUP = options.schema(schema.SETUP_ONLY, collect(is_shared))
 
 return schema

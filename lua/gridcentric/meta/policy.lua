@@ -115,7 +115,7 @@
 
 ---What autoscale.setup() takes.
 ---@class gridcentric.AutoscaleOptions
----@field host? string Where to listen; `"*"` for all IPv4 addresses ("127.0.0.1")
+---@field host? string The numeric address to listen on; `"*"` for all IPv4 addresses ("127.0.0.1")
 ---@field metric? "sessions"|"connections" What counts as a user ("sessions")
 ---@field per_clone? number Users for each clone (2)
 ---@field min? integer Clones kept without any user (0)
