@@ -2,7 +2,7 @@
  * clone - the guest API in C
  *
  *	clone-example [CLONES]	asks for a ticket, and clones itself
- *	clone-example wait	is cloned by whoever started it as a domain
+ *	clone-example wait	waits until its engine has it cloned
  *	clone-example veto	does not agree to be cloned
  *
  *	cc clone.c -lgridcentric
@@ -20,7 +20,7 @@ static void die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* Prints the domains there are. */
+/* Prints all domains. */
 static void list(void)
 {
 	gc_domain_t domains[64];

@@ -1,9 +1,9 @@
--- What setup() checks and says. Whole runs are in system/gcscale_spec.lua.
+-- What setup() checks and reports. Whole runs are in system/gcscale_spec.lua.
 
 local async = require "spec.support.async"
 
 describe("autoscale.setup", function()
-	-- Runs it in a program of its own; its exit status and what it says.
+	-- Runs setup() in a program; gives its exit status and standard error.
 	local function setup(t, arguments, env)
 		local script = t.tmpdir() .. "/program.lua"
 		local file = assert(io.open(script, "w"))
@@ -21,13 +21,13 @@ describe("autoscale.setup", function()
 		end)
 	end
 
-	it("refuses what is no port", function()
+	it("refuses wrong ports", function()
 		refuses("80", "bad argument #2 to 'setup' %(port expected, got nil%)")
 		refuses("70000, 80", "bad argument #1 to 'setup' %(port expected, got 70000%)")
 		refuses("'http', 80", "bad argument #1 to 'setup'")
 	end)
 
-	it("refuses options that there are not", function()
+	it("refuses unknown options", function()
 		refuses("0, 80, { perclone = 2 }", 'setup: unknown key "perclone" %(did you mean "per_clone"%?%)')
 		refuses("0, 80, { min = 5, max = 4 }", "setup: clones: min is 5, but max 4")
 		refuses("0, 80, { host = 'nowhere' }", "setup: listen: a port or")
@@ -59,7 +59,7 @@ describe("autoscale.setup", function()
 		end)
 	end)
 
-	it("says where it listens, and tells its log", function()
+	it("reports where it listens to its log", function()
 		async.run(function(t)
 			local status, said = setup(t, [[0, 80, { log = function(what, vmid, text)
 				io.stderr:write(what, ": ", text, "\n")
@@ -108,7 +108,7 @@ describe("autoscale.setup", function()
 		end)
 	end)
 
-	it("goes on where its log fails", function()
+	it("goes on if its log fails", function()
 		async.run(function(t)
 			local status, said = setup(t, [[0, 80, { log = function() error "full" end })
 				require("luv").new_timer():start(0, 0, function() os.exit(7) end)

@@ -1,17 +1,18 @@
 -- A chat room on luv: one page and five requests.
 --
 --   GET /join?nick=ada         takes a seat: {"id", "nick", "vmid"}
---   GET /send?id=&text=hello   says something: {"seq", "vmid"}
---   GET /recv?id=&since=0      what was said since then: {"messages", "next", "nicks", "vmid"};
---                              while that is nothing, the answer waits for up to 25 seconds
+--   GET /send?id=&text=hello   posts a message: {"seq", "vmid"}
+--   GET /recv?id=&since=0      newer messages: {"messages", "next", "nicks", "vmid"};
+--                              while there are none, the answer waits for up to 25 seconds
 --   GET /part?id=              gives the seat back: {"vmid"}
 --   GET /who                   {"nicks", "vmid"}
 --
 -- A message is {"seq", "time", "vmid"} with "nick" and "text", or with "nick" and "event" (joined,
 -- left); the first one is the event "opened".
 --
--- The room lives in the memory of this process, and nothing here knows how to start another. The
--- three lines at the bottom have the running process cloned, room and all, for every two users.
+-- The room lives in the memory of this process, and nothing here knows how to start another one.
+-- The three lines at the bottom have the running process cloned, with its room, for every two
+-- users.
 --
 --   lua5.4 server.lua [port]   and open http://127.0.0.1:8080
 
@@ -19,14 +20,14 @@ local uv = require "luv"
 local json = require "dkjson"
 local gc = require "gridcentric"
 
-local MAX_HEAD = 8192 -- bytes of a request's head; MAX_TEXT fits in, percent-encoded
+local MAX_HEAD = 8192 -- bytes of a request's head; room for MAX_TEXT, percent-encoded
 local MAX_NICK = 24 -- characters
 local MAX_TEXT = 500 -- characters
 local MAX_MEMBERS = 200
-local MAX_HISTORY = 200 -- messages kept for those who come later
-local POLL_MS = 25000 -- an answer is held for so long
-local GONE_MS = 60000 -- a member or a connection not heard of for so long is gone
-local LINGER_MS = 2000 -- a client that is sent away has so long to read why
+local MAX_HISTORY = 200 -- messages kept for members who join later
+local POLL_MS = 25000 -- the longest that an answer is held
+local GONE_MS = 60000 -- a member or connection that is silent for longer is gone
+local LINGER_MS = 2000 -- time for a client to read the last answer before its connection closes
 
 -- The room ----------------------------------------------------------------------------------------
 
@@ -36,8 +37,8 @@ local seq = 0 -- number of the latest message
 local polls = {} -- connection -> { id =, since = }: a recv whose answer is held
 local answer_poll
 
--- Adds a message to the history and wakes all who wait for one.
-local function say(message)
+-- Adds a message to the history, and answers all polls.
+local function post(message)
 	seq = seq + 1
 	message.seq, message.time, message.vmid = seq, os.time(), gc.vmid()
 	table.insert(history, message)
@@ -45,8 +46,9 @@ local function say(message)
 	for conn in pairs(polls) do answer_poll(conn) end
 end
 
--- What came after message `since`. A number from the future is another process's: all there is.
-local function news(since)
+-- The messages after number `since`. A number that is too high comes from another process, which
+-- had more: then all messages.
+local function updates_since(since)
 	local nnew = since > seq and #history or math.min(seq - since, #history)
 	local messages = table.move(history, #history - nnew + 1, #history, 1, {})
 	local nicks = {}
@@ -54,8 +56,8 @@ local function news(since)
 	return { messages = messages, next = seq, nicks = nicks, vmid = gc.vmid() }
 end
 
--- Returns the member with this id, heard of just now, and its place; or nil, status and reason.
-local function find(id)
+-- Returns the member with this id, from now on seen, and its place; or nil, status and reason.
+local function find_member(id)
 	for i, member in ipairs(members) do
 		if member.id == id then
 			member.seen = uv.now()
@@ -67,10 +69,10 @@ end
 
 local function leave(place)
 	local member = table.remove(members, place)
-	say { event = "left", nick = member.nick }
+	post { event = "left", nick = member.nick }
 end
 
--- Two of one name would be mistaken for each other: the second ada becomes "ada 2".
+-- Two members with one name would be confused: the second ada becomes "ada 2".
 local function distinct(nick)
 	local taken = {}
 	for _, member in ipairs(members) do taken[member.nick:lower()] = true end
@@ -99,41 +101,41 @@ function requests.join(query)
 	if not nick then return nil, 400, ("a nick has 1 to %d characters"):format(MAX_NICK) end
 	if #members >= MAX_MEMBERS then return nil, 503, "the room is full" end
 	nick = distinct(nick)
-	-- Bytes from the kernel, not math.random: nobody guesses them, and a clone gets others.
+	-- Bytes from the kernel, not math.random: they cannot be guessed, and clones get others.
 	local id = assert(uv.random(16)):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
 	table.insert(members, { id = id, nick = nick, seen = uv.now() })
-	say { event = "joined", nick = nick }
+	post { event = "joined", nick = nick }
 	return { id = id, nick = nick, vmid = gc.vmid() }
 end
 
 function requests.send(query)
-	local member, status, reason = find(query.id)
+	local member, status, reason = find_member(query.id)
 	if not member then return nil, status, reason end
 	local text = clean(query.text, MAX_TEXT)
 	if not text then return nil, 400, ("a text has 1 to %d characters"):format(MAX_TEXT) end
-	say { nick = member.nick, text = text }
+	post { nick = member.nick, text = text }
 	return { seq = seq, vmid = gc.vmid() }
 end
 
 function requests.recv(query, conn)
-	local member, status, reason = find(query.id)
+	local member, status, reason = find_member(query.id)
 	if not member then return nil, status, reason end
 	local since = math.tointeger(tonumber((query.since or "0"):match("^%d+$")))
 	if not since then return nil, 400, "since is the number of a message" end
-	if since ~= seq then return news(since) end
+	if since ~= seq then return updates_since(since) end
 	polls[conn] = { id = member.id, since = since }
 	conn.deadline = uv.now() + POLL_MS
 end
 
 function requests.part(query)
-	local member, place, reason = find(query.id)
+	local member, place, reason = find_member(query.id)
 	if not member then return nil, place, reason end
 	leave(place)
 	return { vmid = gc.vmid() }
 end
 
 function requests.who()
-	local now = news(seq)
+	local now = updates_since(seq)
 	return { nicks = now.nicks, vmid = now.vmid }
 end
 
@@ -176,7 +178,7 @@ local function respond(conn, status, fields, body)
 			conn.busy = false
 			return serve(conn)
 		end
-		-- To close now, with bytes of the client unread, would reset the connection and lose the answer.
+		-- Closing now, with unread bytes of the client, would reset the connection and lose the answer.
 		conn.socket:shutdown()
 		conn.deadline = uv.now() + LINGER_MS
 	end)
@@ -191,11 +193,11 @@ end
 function answer_poll(conn)
 	local poll = polls[conn]
 	polls[conn] = nil
-	local member, status, reason = find(poll.id)
-	respond_json(conn, member and news(poll.since), status, reason)
+	local member, status, reason = find_member(poll.id)
+	respond_json(conn, member and updates_since(poll.since), status, reason)
 end
 
--- Returns the decoded fields of a query, or nil where a % lacks its two digits.
+-- Returns the decoded fields of a query; nil if a % lacks its two digits.
 local function parse_query(text)
 	if text:gsub("%%%x%x", ""):find("%", 1, true) then return nil end
 	local function character(hex) return string.char(tonumber(hex, 16)) end
@@ -205,12 +207,12 @@ local function parse_query(text)
 	return query
 end
 
--- Returns method, path and query of a request, and whether its connection goes on; or nil, status
--- and reason.
+-- Returns method, path and query of a request, and whether its connection stays open; or nil,
+-- status and reason.
 local function parse_head(head)
 	local method, target, minor, rest = head:match("^(%u+) (%g+) HTTP/1%.([01])\r\n(.*)$")
 	if not method then return nil, 400, "this is not an HTTP/1.1 request" end
-	local fields = {} -- in lower case, a comma behind each value
+	local fields = {} -- in lower case, with a comma after each value
 	for line in rest:gmatch("(.-)\r\n") do
 		local name, value = line:lower():match("^([%w!#$%%&'*+.^_`|~-]+):[ \t]*([^%z\r\n]-)[ \t]*$")
 		if not name then return nil, 400, "this is not a header field" end
@@ -288,7 +290,7 @@ assert(server:bind(os.getenv "HOST" or "127.0.0.1", tonumber(os.getenv("PORT")) 
 assert(server:listen(128, function(err) if not err then accept(server) end end))
 local PORT = server:getsockname().port
 uv.new_timer():start(1000, 1000, sweep)
-say { event = "opened" }
+post { event = "opened" }
 
 -- three lines, as in 2011
 local autoscale = require "gridcentric.autoscale"

@@ -1,4 +1,4 @@
--- Three clones, and who they are; in a coroutine, so that no callbacks are needed.
+-- Makes three clones and lists them; in a coroutine, so that no callbacks are needed.
 
 local gc = require "gridcentric"
 local uv = require "luv"

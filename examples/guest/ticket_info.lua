@@ -1,4 +1,4 @@
--- What a ticket gave: as many clones as there was room for, up to four.
+-- Shows what a ticket gave: up to four clones, depending on the resources.
 
 local gc = require "gridcentric"
 

@@ -10,15 +10,15 @@
 --		end)
 --	end)
 --
--- Every function that waits takes a callback last; without it, inside a
--- coroutine, it yields and returns what the callback would get: the value,
--- then err, code. See gridcentric(3).
+-- Every function that waits takes a callback as its last argument. Without one,
+-- inside a coroutine, it yields, and returns what the callback would get: the
+-- value, then err, code. See gridcentric(3).
 
 local async = require "gridcentric.platform.async"
 
 local gc = {}
 
--- Throws where argument n is not of a type, as Lua's own functions do.
+-- Raises an error if argument n has another type than expected, as Lua's own functions do.
 local function check(name, n, value, expected)
 	local got = type(value)
 	if expected == "integer" then
@@ -35,7 +35,7 @@ local function check(name, n, value, expected)
 	error(("bad argument #%d to '%s' (%s expected, got %s)"):format(n, name, expected, got), 3)
 end
 
--- Throws where there is neither a callback nor a coroutine to resume.
+-- Raises an error if there is neither a callback nor a coroutine to resume.
 local function check_callback(name, n, callback)
 	if type(callback) == "function" then return end
 	if callback ~= nil then
@@ -45,6 +45,13 @@ local function check_callback(name, n, callback)
 		error(("bad argument #%d to '%s' (function expected, got nil; or call it in a coroutine)")
 			:format(n, name), 3)
 	end
+end
+
+-- Has the core begin an operation; deliver(receive, err, code, ...) gets its answer.
+local function operate(callback, deliver, name, ...)
+	local core = async.core()
+	local op, err, code = core[name](core, ...)
+	return async.wait(op, err, code, callback, deliver)
 end
 
 ---The number of this domain: 0 in the master, 1, 2, ... in its clones.
@@ -60,8 +67,8 @@ local function deliver_ticket(receive, err, code, ticket)
 end
 
 ---Reserves resources for clones.
----@param maxcpus integer at most so many CPUs in all
----@param minvms integer at least so many clones
+---@param maxcpus integer CPUs at most, for all clones together
+---@param minvms integer clones at least
 ---@param mincpuspervm integer CPUs for each
 ---@param timeout_ms integer how long to wait for resources, in ms
 ---@param callback fun(ticket: string?, err: string?, code: string?)?
@@ -74,13 +81,13 @@ function gc.request_ticket(maxcpus, minvms, mincpuspervm, timeout_ms, callback)
 	check("request_ticket", 3, mincpuspervm, "integer")
 	check("request_ticket", 4, timeout_ms, "integer")
 	check_callback("request_ticket", 5, callback)
-	local op, err, code = async.core():request_ticket(maxcpus, minvms, mincpuspervm, timeout_ms)
-	return async.wait(op, err, code, callback, deliver_ticket)
+	return operate(callback, deliver_ticket, "request_ticket",
+		maxcpus, minvms, mincpuspervm, timeout_ms)
 end
 
 local function deliver_clone(receive, err, code, vmid, vmids)
 	if vmid and vmid > 0 then return receive(vmid) end
-	-- some may exist although others failed: vmids tells which
+	-- some may exist although others failed: those in vmids
 	if err then return receive(-1, err, code, vmids or {}) end
 	receive(0, nil, nil, vmids)
 end
@@ -95,8 +102,7 @@ end
 function gc.clone(ticket, callback)
 	check("clone", 1, ticket, "string")
 	check_callback("clone", 2, callback)
-	local op, err, code = async.core():clone(ticket)
-	return async.wait(op, err, code, callback, deliver_clone)
+	return operate(callback, deliver_clone, "clone", ticket)
 end
 
 local function deliver_value(receive, err, code, value)
@@ -114,7 +120,7 @@ end
 ---@field vms integer clones that clone() makes
 ---@field mincpuspervm integer
 
----What a ticket is and gave.
+---The state of a ticket, and what it gave.
 ---@param ticket string
 ---@param callback fun(info: gridcentric.TicketInfo?, err: string?, code: string?)?
 ---@return gridcentric.TicketInfo? info
@@ -123,8 +129,7 @@ end
 function gc.ticket_info(ticket, callback)
 	check("ticket_info", 1, ticket, "string")
 	check_callback("ticket_info", 2, callback)
-	local op, err, code = async.core():ticket_info(ticket)
-	return async.wait(op, err, code, callback, deliver_value)
+	return operate(callback, deliver_value, "ticket_info", ticket)
 end
 
 local function deliver_done(receive, err, code)
@@ -132,7 +137,7 @@ local function deliver_done(receive, err, code)
 	receive(true)
 end
 
----Gives back what a ticket holds and no clone uses. Harms no clone.
+---Gives back what a ticket holds and no clone uses. Clones are not affected.
 ---@param ticket string
 ---@param callback fun(ok: true?, err: string?, code: string?)?
 ---@return true? ok
@@ -141,8 +146,7 @@ end
 function gc.release_ticket(ticket, callback)
 	check("release_ticket", 1, ticket, "string")
 	check_callback("release_ticket", 2, callback)
-	local op, err, code = async.core():release_ticket(ticket)
-	return async.wait(op, err, code, callback, deliver_done)
+	return operate(callback, deliver_done, "release_ticket", ticket)
 end
 
 ---@class gridcentric.Domain
@@ -152,15 +156,14 @@ end
 ---@field pid integer
 ---@field state "starting"|"ready"|"stopping"|"ended"
 
----The domains of this program's engine that live.
+---The living domains of this program's engine.
 ---@param callback fun(domains: gridcentric.Domain[]?, err: string?, code: string?)?
 ---@return gridcentric.Domain[]? domains by vmid
 ---@return string? err
 ---@return string? code
 function gc.list_domains(callback)
 	check_callback("list_domains", 1, callback)
-	local op, err, code = async.core():list_domains()
-	return async.wait(op, err, code, callback, deliver_value)
+	return operate(callback, deliver_value, "list_domains")
 end
 
 ---Ends a domain at once (SIGKILL); answers when it has ended.
@@ -172,18 +175,16 @@ end
 function gc.kill(vmid, callback)
 	check("kill", 1, vmid, "integer")
 	check_callback("kill", 2, callback)
-	local op, err, code = async.core():kill(vmid)
-	return async.wait(op, err, code, callback, deliver_done)
+	return operate(callback, deliver_done, "kill", vmid)
 end
 
----Tells a number about this domain to the policy that scales it, which knows
----it as my.NAME, summed over all domains that told it. The last value of each
----name counts, and is sent ten times a second at most. Does nothing where
----nobody scales this program.
+---Reports a number about this domain to the policy that scales it. There it is my.NAME, summed over
+---all domains that report it. The last value of each name counts; values are sent at most ten times
+---a second. Does nothing if nobody scales this program.
 ---@param name string 1 to 64 of a to z, 0 to 9 and _; a letter first
 ---@param value number
 ---@return true? ok
----@return string? err no finite number, or more than 64 names
+---@return string? err not a finite number, or more than 64 names
 ---@return string? code
 function gc.metric(name, value)
 	check("metric", 1, name, "string")
@@ -204,8 +205,7 @@ function gc.before_clone(fn)
 	async.before_clone(fn)
 end
 
----Has fn(vmid) run in each new clone of this process, before any other
----callback there.
+---Runs fn(vmid) in each new clone of this process, before any other callback there.
 ---@param fn fun(vmid: integer)
 function gc.on_clone(fn)
 	check("on_clone", 1, fn, "function")

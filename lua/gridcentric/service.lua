@@ -1,24 +1,24 @@
 -- Runs a program as a domain: lua5.4 service.lua program.lua [argument ...]
 --
--- Started by an engine, which left a channel in the environment. The program
--- is run as lua5.4 itself would run it, and needs no line of ours: its core
--- is open, and the engine tells it to clone.
+-- An engine starts it, and leaves a channel in the environment. The program
+-- runs as under lua5.4 itself, and needs no line of ours: the core is open, and
+-- the engine asks for clones.
 
 local async = require "gridcentric.platform.async"
 local uv = require "luv"
 
 local HEAP_MS = 1000
 
--- Tells how large the program's Lua heap is: so much may each clone come to
--- hold alone, since a full collection writes to all of it. Only here, where
--- clones are made from; the timer keeps no loop alive.
+-- Reports the size of the program's Lua heap: each clone may come to have as
+-- much memory of its own, since a full collection writes to all of it. Runs in
+-- the master only; the timer keeps no loop alive.
 local function watch_heap(core)
 	local timer = uv.new_timer()
-	local told = 0
+	local reported = 0
 	timer:start(0, HEAP_MS, function()
 		local bytes = collectgarbage "count" * 1024
-		if math.abs(bytes - told) <= told / 100 then return end
-		told = bytes
+		if math.abs(bytes - reported) <= reported / 100 then return end
+		reported = bytes
 		core:metric("_heap", bytes)
 	end)
 	timer:unref()

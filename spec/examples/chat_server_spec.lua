@@ -118,7 +118,7 @@ describe("the chat server", function()
 	end)
 
 	describe("room", function()
-		it("says who is there and on which domain", function()
+		it("lists the members and names its domain", function()
 			with_server(function(chat)
 				assert.same({ nicks = {}, vmid = 7 }, chat.who())
 				chat.join("ada")
@@ -138,7 +138,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("numbers what is said, and gives what came after a number", function()
+		it("numbers messages, and gives those after a number", function()
 			with_server(function(chat)
 				local ada, grace = chat.join("ada"), chat.join("grace")
 				local seq = chat.send(ada.id, "one").seq
@@ -156,7 +156,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("gives all there is to who counts on from another process", function()
+		it("gives all messages to a client that counts on from another process", function()
 			with_server(function(chat)
 				local ada = chat.join("ada")
 				chat.send(ada.id, "hello")
@@ -165,7 +165,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("tells of those who come and go", function()
+		it("reports members who join and leave", function()
 			with_server(function(chat)
 				local ada, grace = chat.join("ada"), chat.join("grace")
 				chat.part(ada.id)
@@ -176,7 +176,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("gives names and texts back as they were", function()
+		it("gives names and texts back unchanged", function()
 			with_server(function(chat)
 				local nick, text = [[<i>"&'\</i>]], "<script>alert(1)</script> +&=%41 \u{1F600} \u{2028}é"
 				local id = chat.join(nick).id
@@ -220,7 +220,7 @@ describe("the chat server", function()
 	end)
 
 	describe("long poll", function()
-		it("is answered as soon as somebody says something", function()
+		it("is answered as soon as somebody posts a message", function()
 			with_server(function(chat, t)
 				local ada, grace = chat.join("ada"), chat.join("grace")
 				local since = chat.recv(ada.id, 0).next
@@ -265,7 +265,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("goes on by id on another connection when its own is gone", function()
+		it("goes on by id on another connection when its own is lost", function()
 			with_server(function(chat, t)
 				local ada, grace = chat.join("ada"), chat.join("grace")
 				local since = chat.recv(ada.id, 0).next
@@ -281,7 +281,7 @@ describe("the chat server", function()
 		end)
 	end)
 
-	it("lets a member go who was not heard of for a minute", function()
+	it("removes a member that is silent for a minute", function()
 		with_server(function(chat, t)
 			local ada, grace = chat.join("ada"), chat.join("grace")
 			for i = 1, 3 do
@@ -296,7 +296,7 @@ describe("the chat server", function()
 		end)
 	end)
 
-	it("closes a connection that asked for nothing in a minute", function()
+	it("closes a connection without requests for a minute", function()
 		with_server(function(chat, t)
 			local silent = t.connect{ port = chat.port }
 			local dripping = t.connect{ port = chat.port }
@@ -358,7 +358,7 @@ describe("the chat server", function()
 	end)
 
 	describe("in HTTP", function()
-		it("goes on with a connection, also with requests that came at once", function()
+		it("keeps a connection open, also for requests sent at once", function()
 			with_server(function(chat, t)
 				local connection = t.http_connect{ port = chat.port }
 				assert.equal(200, connection:request{ path = "/who" }.status)
@@ -374,7 +374,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("closes the connection where it was asked to", function()
+		it("closes the connection when it is asked to", function()
 			with_server(function(chat, t)
 				for _, head in ipairs{
 					"GET /who HTTP/1.0\r\n\r\n",
@@ -388,7 +388,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("understands a request made for a proxy", function()
+		it("understands requests in the form for proxies", function()
 			with_server(function(chat, t)
 				for _, target in ipairs{ "http://example.org/who", "http://example.org/who?x=1" } do
 					local response, connection = raw(t, chat.port,
@@ -430,7 +430,7 @@ describe("the chat server", function()
 			"GET / HTTP/1.1\r\nHost: x\r\nX: " .. ("x"):rep(9000) .. "\r\n\r\n")
 		refuses("a head that does not end", 431, ("x"):rep(20000))
 
-		it("takes the length of nothing for no body", function()
+		it("accepts a Content-Length of 0", function()
 			with_server(function(chat, t)
 				local response, connection = raw(t, chat.port,
 					"GET /who HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
@@ -439,7 +439,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("does nothing for a HEAD", function()
+		it("changes nothing on HEAD", function()
 			with_server(function(chat, t)
 				local response = t.http{ port = chat.port, method = "HEAD", path = "/join?nick=ada" }
 				assert.same({ 405, "GET" }, { response.status, response.headers.allow })
@@ -447,7 +447,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("hangs up on who asks without listening", function()
+		it("closes a connection whose client does not read", function()
 			with_server(function(chat, t)
 				local connection = t.connect{ port = chat.port }
 				for _ = 1, 2000 do
@@ -459,7 +459,7 @@ describe("the chat server", function()
 			end)
 		end)
 
-		it("outlives whatever bytes it gets", function()
+		it("survives any bytes", function()
 			with_server(function(chat, t)
 				local state = 42
 				local function random(n) -- the same bytes on each machine
@@ -483,7 +483,7 @@ describe("the chat server", function()
 		end)
 	end)
 
-	it("has clones that begin with its room, and go on by themselves", function()
+	it("has clones that start with its room, and go on by themselves", function()
 		if puppet.missing then pending(puppet.missing) end
 		async.run(function(t)
 			local master, front = t.free_port(), t.free_port()

@@ -46,7 +46,7 @@ describe("examples/guest", function()
 		assert.matches("^ticket %x+%-%x+%-%x+%-%x+%-%x+ is granted$", lines[3])
 	end)
 
-	it("list_domains.lua shows who they are, and ends them", function()
+	it("list_domains.lua lists the clones, and ends them", function()
 		local lines = run "list_domains"
 		assert.equal("1 left", lines[1])
 		local text = "^domain %d: ready, process %%d+ on localhost, listens at %s"
@@ -57,7 +57,7 @@ describe("examples/guest", function()
 		assert.equal(5, #lines)
 	end)
 
-	it("hooks.lua runs the scripts, of which one refuses the third clone", function()
+	it("hooks.lua runs the scripts; pre-clone refuses the third clone", function()
 		local lines = run("hooks", { GRIDCENTRIC_HOOKS = paths.examples .. "/guest/hooks" })
 		assert.same({ "2 clones were made", "clone 1 begins", "clone 2 begins" },
 			{ lines[1], lines[2], lines[3] })

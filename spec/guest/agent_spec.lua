@@ -54,8 +54,8 @@ local function wait_kept(t, p, name)
 	end, nil, name)
 end
 
-describe("a program of a VM", function()
-	it("says who it is, and knows its number from the start", function()
+describe("a program in a VM", function()
+	it("introduces itself, and knows its number from the start", function()
 		puppet.run(function(t)
 			local p, _, hello = play(t, start_puppet(t), 6)
 			assert.same({ 1, "", 2, p.pid }, hello)
@@ -64,7 +64,7 @@ describe("a program of a VM", function()
 		end)
 	end)
 
-	it("asks the agent what others ask their engine", function()
+	it("asks the agent where others ask their engine", function()
 		puppet.run(function(t)
 			local p, vm = play(t, start_puppet(t))
 			begin(p, "ticket", "request_ticket(4, 2, 1, 1000, ")
@@ -79,7 +79,7 @@ describe("a program of a VM", function()
 		end)
 	end)
 
-	it("is told where no agent listens, or none answers", function()
+	it("gets an error if no agent listens, or none answers", function()
 		puppet.run(function(t)
 			local code = "print(pcall(require('gridcentric').vmid))"
 			local p = run_lua(t, code){ GRIDCENTRIC_AGENT = t.tmpdir() .. "/nowhere" }
@@ -101,7 +101,7 @@ describe("a program of a VM", function()
 		end)
 	end)
 
-	it("that loses its agent is told, and finds it again", function()
+	it("that loses its agent gets an event, and finds it again", function()
 		puppet.run(function(t)
 			local p, vm = play(t, start_puppet(t))
 			begin(p, "lost", "list_domains(")
@@ -117,7 +117,7 @@ describe("a program of a VM", function()
 		end)
 	end)
 
-	it("in C finds the agent, too", function()
+	it("written in C also finds the agent", function()
 		puppet.run(function(t)
 			local example = paths.build .. "/bin/clone-example"
 			if not uv.fs_stat(example) then pending "needs examples/clone.c" end
@@ -133,7 +133,7 @@ describe("a program of a VM", function()
 end)
 
 describe("in a clone of the VM", function()
-	it("the asker's clone() ends with its number, all else with ECANCELED", function()
+	it("clone() of the one who asked ends with its number, everything else with ECANCELED", function()
 		puppet.run(function(t)
 			local p, vm = play(t, start_puppet(t))
 			p:eval "gc.on_clone(function(vmid) kept.first = { vmid, kept.cloned } end)"
@@ -157,7 +157,7 @@ describe("in a clone of the VM", function()
 		end)
 	end)
 
-	it("that somebody else asked for, on_clone() runs", function()
+	it("on_clone() runs if somebody else asked for it", function()
 		puppet.run(function(t)
 			local p, vm = play(t, start_puppet(t))
 			p:eval "gc.on_clone(function(vmid) kept.vmid = vmid end)"
@@ -215,7 +215,7 @@ describe("a program that scales its VM", function()
 		return p, vm, vm:expect("CLONE")[1]
 	end
 
-	it("is told what becomes of its clones, and is asked commands", function()
+	it("gets the events of its clones, and commands", function()
 		puppet.run(function(t)
 			local p, vm, op = start(t)
 			p:line "^inside$"
@@ -234,7 +234,7 @@ describe("a program that scales its VM", function()
 		end)
 	end)
 
-	it("says BYE at its end, but not in a clone, and not where it does not watch", function()
+	it("sends BYE at its end, but not in a clone, nor if it does not scale the VM", function()
 		puppet.run(function(t)
 			local _, vm = play(t, run_lua(t, [[
 				require("gridcentric.platform").inside{ port = 1 }
@@ -250,7 +250,7 @@ describe("a program that scales its VM", function()
 		end)
 	end)
 
-	it("by the one line of 2011 does so in the master only", function()
+	it("by autoscale.setup does so in the master only", function()
 		puppet.run(function(t)
 			local code = [[
 				require("gridcentric.autoscale").setup(0, 8001)

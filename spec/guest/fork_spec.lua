@@ -62,7 +62,7 @@ describe("50 clones, each sound,", function()
 end)
 
 describe("a clone", function()
-	it("answers at its own address, as the program that it is", function()
+	it("answers at its own address, with its own number", function()
 		run(function(t)
 			local master = puppet.start(t, { "0.0.0.0:0" })
 			master:eval("kept.warm = 'state'")
@@ -94,7 +94,7 @@ describe("a clone", function()
 		end)
 	end
 
-	it("answers on every port, and has them told with its endpoints", function()
+	it("answers on every port, and has all of them among its endpoints", function()
 		run(function(t)
 			local master = puppet.start(t, { "127.0.0.1:0", "0.0.0.0:0", "127.0.0.1:0" })
 			local _, p2, p3 = master.process.stdout:match("ports (%d+) (%d+) (%d+)")
@@ -172,7 +172,7 @@ describe("a clone", function()
 		end)
 	end)
 
-	it("draws other random numbers than its master and its siblings", function()
+	it("draws other random numbers than its master and siblings", function()
 		run(function(t)
 			local master = puppet.start(t)
 			master:eval("math.randomseed(1)")
@@ -192,7 +192,7 @@ describe("a clone", function()
 end)
 
 describe("an established connection", function()
-	it("is the master's: the clone reads its end, its writes are errors, the peer sees none of it",
+	it("is the master's: the clone reads its end, and its writes fail; the peer sees nothing of it",
 	function()
 		run(function(t)
 			local master = puppet.start(t)
@@ -265,7 +265,7 @@ describe("an established connection", function()
 end)
 
 describe("the address of a clone that is dead", function()
-	it("resets connections, and the master on the wildcard address never answers for it", function()
+	it("resets connections, and a master on the wildcard address never answers instead", function()
 		run(function(t)
 			local master = puppet.start(t, { "0.0.0.0:0" })
 			local one = master:clone()
@@ -319,7 +319,7 @@ describe("in a clone", function()
 		end)
 	end)
 
-	it("a unix listener hears nobody, and the master's still does", function()
+	it("a unix listener accepts nobody, and the master's still does", function()
 		run(function(t)
 			local master = puppet.start(t)
 			local path = t.tmpdir() .. "/socket"
@@ -366,7 +366,7 @@ describe("in a clone", function()
 		end)
 	end)
 
-	it("a pipe to another process is at its end, and that process serves the master on", function()
+	it("a pipe to another process is at its end, and that process still serves the master", function()
 		run(function(t)
 			local master = puppet.start(t)
 			master:eval([[
@@ -391,7 +391,7 @@ describe("in a clone", function()
 		end)
 	end)
 
-	it("a child process that was the master's neither ends nor keeps the loop alive", function()
+	it("a child process of the master is not killed, and does not keep the loop alive", function()
 		run(function(t)
 			local p = t.spawn{ "lua5.4", "-e", [[
 				local uv, gc = require "luv", require "gridcentric"
@@ -425,7 +425,7 @@ describe("in a clone", function()
 end)
 
 describe("cloning", function()
-	it("is refused with a text that says why under a libuv whose layout is not known", function()
+	it("is refused, with the reason, under a libuv whose layout is not known", function()
 		run(function(t)
 			-- a libuv that says it is another; its other functions are the real one's,
 			-- which lies beside it under a name of the same length
@@ -470,7 +470,7 @@ describe("cloning", function()
 		end)
 	end)
 
-	it("leaves the master's signal handlers to the clone, without what was caught before", function()
+	it("leaves the clone its master's signal handlers, without signals caught before", function()
 		run(function(t)
 			local master = puppet.start(t)
 			master:eval("kept.n = 0 kept.s = uv.new_signal() "

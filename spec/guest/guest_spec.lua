@@ -41,7 +41,7 @@ describe("request_ticket", function()
 		assert.matches("^1\t" .. uuid .. "\n$", out)
 	end)
 
-	it("bears that the coroutine is closed before", function()
+	it("does nothing if the coroutine was closed meanwhile", function()
 		assert.equal("closed\nlater\n", output_of([[
 			local waiting = coroutine.create(function() gc.request_ticket(1, 1, 1, 1000) end)
 			coroutine.resume(waiting)
@@ -68,7 +68,7 @@ describe("request_ticket", function()
 		assert.matches("^nil\tGC_EDENIED: [^\n]*20 ms[^\n]*\tGC_EDENIED\n$", out)
 	end)
 
-	it("fails at once, naming the bound, when it asks for what can never be", function()
+	it("fails at once, with the bound, when it can never be granted", function()
 		local out = output_of([[
 			local cases = {
 				{ 0, 1, 1, 0 }, { 1, 0, 1, 0 }, { 1, 1, 0, 0 }, { 1, 1, 1, -1 }, { -5, 1, 1, 0 },
@@ -127,7 +127,7 @@ describe("request_ticket", function()
 		end
 	end)
 
-	it("is served in the order of arrival when what it waits for comes free", function()
+	it("is served in the order of arrival when resources come free", function()
 		local out = output_of([[
 			gc.request_ticket(4, 4, 1, 0, function(all)
 				for i, n in ipairs{ 3, 1, 2 } do
@@ -202,7 +202,7 @@ describe("clone", function()
 		assert.equal("clone\t1\tnil\tnil\tnil\nmaster\t0\tnil\tnil\t1\n", out)
 	end)
 
-	it("calls back with -1, err, code and no numbers when the ticket is none", function()
+	it("calls back with -1, err, code and no numbers when there is no such ticket", function()
 		local out = output_of([[
 			gc.clone("7d444840-9dc0-11d1-b245-5ffdce74fad2", function(vmid, err, code, vmids)
 				say(vmid, err, code, #vmids)
@@ -314,7 +314,7 @@ describe("clone", function()
 		assert.equal(4, count["clone"])
 	end)
 
-	it("was made, also when the clone ends at once", function()
+	it("succeeds even if the clone ends at once", function()
 		local out = output_of([[
 			coroutine.wrap(function()
 				local ticket = gc.request_ticket(20, 20, 1, 1000)
@@ -327,7 +327,7 @@ describe("clone", function()
 		assert.equal("0\tnil\t20\n", out)
 	end)
 
-	it("tells which clones exist when a hook failed for one", function()
+	it("reports which clones exist when a hook failed for one", function()
 		puppet.run(function(t)
 			local hooks = t.tmpdir()
 			io.open(hooks .. "/pre-clone", "w"):write(
@@ -380,7 +380,7 @@ describe("ticket_info", function()
 			.. "nil\tGC_ENOTICKET: no such ticket: nonsense\tGC_ENOTICKET\n", out)
 	end)
 
-	it("shows that a ticket which nobody used has expired, and its share is free again", function()
+	it("shows that an unused ticket has expired, and that its share is free again", function()
 		local out = output_of([[
 			coroutine.wrap(function()
 				local ticket = gc.request_ticket(4, 4, 1, 0)
@@ -393,7 +393,7 @@ describe("ticket_info", function()
 end)
 
 describe("release_ticket", function()
-	it("gives back what is unused and harms no clone", function()
+	it("gives back what is unused, and leaves the clones alone", function()
 		local out = output_of([[
 			coroutine.wrap(function()
 				local ticket = gc.request_ticket(2, 2, 1, 0)
@@ -413,7 +413,7 @@ describe("release_ticket", function()
 			.. "2\n1\n", out)
 	end)
 
-	it("calls back, and tells of a ticket that is none", function()
+	it("calls back, with an error if there is no such ticket", function()
 		local out = output_of([[
 			gc.request_ticket(1, 1, 1, 0, function(ticket)
 				gc.release_ticket(ticket, function(...) say(select("#", ...), ...) end)
@@ -469,7 +469,7 @@ describe("kill", function()
 		end)
 	end)
 
-	it("fails for a domain that is none, and for the master", function()
+	it("fails for the master, and for a number without a domain", function()
 		puppet.run(function(t)
 			local master = puppet.start(t)
 			local one = master:clone()
@@ -482,7 +482,7 @@ describe("kill", function()
 end)
 
 describe("a wrong call", function()
-	it("raises at once, with the text that Lua's own functions have", function()
+	it("raises an error at once, with the text of Lua's own functions", function()
 		local out = output_of([[
 			local function nothing() end
 			local cases = {
@@ -544,7 +544,7 @@ describe("a wrong call", function()
 	end)
 end)
 
-describe("an error in the user's callback", function()
+describe("an error in a callback of the program", function()
 	local names = {
 		request_ticket = "gc.request_ticket(1, 1, 1, 0, oops)", list_domains = "gc.list_domains(oops)",
 		clone = "gc.clone('x', oops)", kill = "gc.kill(77, oops)",
@@ -585,7 +585,7 @@ describe("an error in the user's callback", function()
 end)
 
 describe("the event loop", function()
-	it("is not kept alive by a library that is loaded, nor by one that is idle", function()
+	it("is not kept alive by a library that is only loaded, or idle", function()
 		assert.equal("0\n", (output_of("say(gc.vmid())")))
 		assert.equal("granted\n", (output_of([[
 			gc.request_ticket(1, 1, 1, 0, function() say("granted") end)
@@ -652,7 +652,7 @@ describe("a new clone", function()
 		assert.equal("first\t1\t1\nsecond\t1\ncallback\t1\n", out)
 	end)
 
-	it("has operations that were pending end with ECANCELED, which go on in the master", function()
+	it("sees pending operations end with ECANCELED; they go on in the master", function()
 		local out = output_of([[
 			gc.request_ticket(2, 1, 2, 0, function(ticket)
 				-- waits: nothing is left
@@ -709,7 +709,7 @@ describe("a new clone", function()
 		end)
 	end)
 
-	it("gives back at its end what it had reserved", function()
+	it("gives its reservations back when it ends", function()
 		puppet.run(function(t)
 			local master = puppet.start(t, { env = { GRIDCENTRIC_CPUS = "4" } })
 			local one = master:clone()

@@ -28,7 +28,7 @@ describe("gc.metric", function()
 		end, 5000, text)
 	end
 
-	it("is told of every domain by its number", function()
+	it("is reported for each domain, by its number", function()
 		if puppet.missing then pending(puppet.missing) end
 		puppet.run(function(t)
 			local master = start(t)
@@ -42,7 +42,7 @@ describe("gc.metric", function()
 		end)
 	end)
 
-	it("is sent when there is an engine", function()
+	it("is sent once there is an engine", function()
 		puppet.run(function(t)
 			local master = start(t)
 			assert.is_true(master:eval "return gc.metric('early', 1)")
@@ -52,7 +52,7 @@ describe("gc.metric", function()
 		end)
 	end)
 
-	it("is sent ten times a second at most, the last value surely", function()
+	it("is sent ten times a second at most, and the last value always", function()
 		if puppet.missing then pending(puppet.missing) end
 		puppet.run(function(t)
 			local master = start(t)
@@ -64,7 +64,7 @@ describe("gc.metric", function()
 		end)
 	end)
 
-	it("is nothing that a clone inherits", function()
+	it("is not inherited by clones", function()
 		if puppet.missing then pending(puppet.missing) end
 		puppet.run(function(t)
 			local master = start(t)
@@ -77,7 +77,7 @@ describe("gc.metric", function()
 		end)
 	end)
 
-	it("refuses what is no name or number", function()
+	it("refuses wrong names and numbers", function()
 		puppet.run(function(t)
 			local master = start(t)
 			local function raised(code)
@@ -131,7 +131,7 @@ describe("gc_metric()", function()
 		}
 	]]
 
-	it("tells it from C", function()
+	it("reports a value from C", function()
 		async.run(function(t)
 			local dir, lib = t.tmpdir(), paths.build .. "/lib"
 			local file = assert(io.open(dir .. "/program.c", "w"))

@@ -8,25 +8,25 @@ describe("console", function()
 		return table.concat(out)
 	end
 
-	it("has lines that end as everywhere", function()
+	it("makes all ends of lines the same", function()
 		assert.equal("a\nb\n\nc\n", shown "a\r\nb\r\n\r\nc\r\r\n")
 		assert.equal("10%\n20%\n", shown "10%\r20%\r\n")
 	end)
 
-	it("has no control sequences or characters", function()
+	it("drops control sequences and characters", function()
 		assert.equal("ready!\tgrün\n", shown "\27[1;32mready\27[0m!\tgr\xC3\xBCn\7\0\n")
 		assert.equal("abc", shown "\27]0;title\7a\27P1$r\27\\b\27(Bc\27M")
 		assert.equal("31mx", shown "\xC2\x9B31mx")
 	end)
 
-	it("sees what was cut by the way it came", function()
+	it("recognises sequences that come in pieces", function()
 		local bytes = "a\r\n\27[1mb\27]0;t\27\\c\r\r\n\xC3\xBC\xC2\x9B\27(Bd\n"
 		local pieces = {}
 		for i = 1, #bytes do pieces[i] = bytes:sub(i, i) end
 		assert.equal(shown(bytes), shown(table.unpack(pieces)))
 	end)
 
-	it("has no C1 made of what is left", function()
+	it("makes no C1 character of what is left", function()
 		for _, bytes in ipairs { "\xC2\xC2\x9B\x9B", "\xC2\7\x9B", ("\xC2"):rep(600) .. "\x9B\x9B" } do
 			local pieces = {}
 			for i = 1, #bytes do pieces[i] = bytes:sub(i, i) end
@@ -35,7 +35,7 @@ describe("console", function()
 		end
 	end)
 
-	it("tells the last lines", function()
+	it("gives the last lines", function()
 		local c = console.new()
 		for i = 1, 30 do c:add(("line %d\r\n\r\n"):format(i)) end
 		assert.same({ "line 29", "line 30" }, c:last(2))
@@ -45,7 +45,7 @@ describe("console", function()
 		assert.equal(200, #c:last(1)[1])
 	end)
 
-	it("keeps no more than it has to of what floods it, and is quick", function()
+	it("keeps only the end of a flood", function()
 		local c = console.new()
 		for _, flood in ipairs { "\r", " ", "\27", "\27[1", "\27]0", "\xC2", "x", "\n" } do
 			for _ = 1, 4 do c:add(flood:rep(100000)) end

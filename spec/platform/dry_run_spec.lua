@@ -30,7 +30,7 @@ describe("dry_run", function()
 		clock.advance(clock.now() + 0.1)
 	end
 
-	it("serves with one clone, or clones.min, whatever comes", function()
+	it("serves with one clone, or clones.min, at any load", function()
 		start {}
 		become(40)
 		become(0)
@@ -42,7 +42,7 @@ describe("dry_run", function()
 		assert.equal(3, c.platform.made)
 	end)
 
-	it("tells what the policy would do, by its own plan", function()
+	it("reports what the policy would do, by its own plan", function()
 		start { plan = { down = { cooldown = 10 } }, clones = { max = 5 } }
 		become(4)
 		become(40)
@@ -58,7 +58,7 @@ describe("dry_run", function()
 		assert.equal(1, report.shadow.wanted)
 	end)
 
-	it("goes by a file that is loaded anew", function()
+	it("follows a file that is reloaded", function()
 		start {}
 		become(4)
 		c:use(dry_run.of(check { scale = function() return 7, "new" end }))
@@ -67,7 +67,7 @@ describe("dry_run", function()
 		assert.equal(1, c.platform.made)
 	end)
 
-	it("leaves out what acts, and what would be taken for the real one", function()
+	it("leaves out what acts, and what belongs to the real service", function()
 		local function never() error "called" end
 		local p = check { on_clone = never, on_event = never, victim = never, admin = 9400 }
 		local dry = dry_run.of(p)

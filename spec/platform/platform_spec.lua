@@ -2,7 +2,7 @@ local async = require "spec.support.async"
 local puppet = require "spec.support.puppet"
 
 describe("platform.inside", function()
-	-- Runs a program that uses it; what it says.
+	-- Runs a program with it; gives what it prints.
 	local function run(t, text)
 		local script = t.tmpdir() .. "/program.lua"
 		local file = assert(io.open(script, "w"))
@@ -21,7 +21,7 @@ describe("platform.inside", function()
 		return process.stdout
 	end
 
-	it("passes over what clones tell that the program has made for itself", function()
+	it("passes over metrics of clones that the program made by itself", function()
 		if puppet.missing then pending(puppet.missing) end
 		async.run(function(t)
 			assert.equal("2 n 2\n", run(t, [[
@@ -40,7 +40,7 @@ describe("platform.inside", function()
 		end)
 	end)
 
-	it("is closed where there is no engine to end", function()
+	it("is closed if there is no engine to end", function()
 		async.run(function(t)
 			assert.equal("closed\n", run(t, [[
 				inside:close(0, function() print "closed" os.exit(0) end)

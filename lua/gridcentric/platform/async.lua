@@ -1,9 +1,9 @@
--- The core on luv's loop: watches its one descriptor, pops completions, and
--- calls or resumes whoever waits for them.
+-- The core on luv's loop: watches its descriptor, takes completions, and calls
+-- or resumes the code that waits for them.
 --
--- One core a process. It is opened by the first function that needs it, not
--- by require. Nothing here blocks; an operation under way keeps the loop
--- alive, an idle core does not.
+-- A process has one core. The first function that needs it opens it; require
+-- does not. Nothing here blocks. An operation under way keeps the loop alive,
+-- an idle core does not.
 
 local core = require "gridcentric.core"
 local uv = require "luv"
@@ -14,9 +14,9 @@ local async = {}
 local the_core
 ---@type userdata? luv's poll handle on the core's descriptor
 local poll
--- what keeps the loop alive: operations under way, and hold()
+-- number of reasons for the loop to stay alive: operations under way, hold()
 local busy = 0
----@type table<integer, fun(...)> operation number -> who waits
+---@type table<integer, fun(...)> operation number -> function that waits for it
 local waiting = {}
 ---@type table<string, fun(...)> kind of event -> handler
 local handlers = {}
@@ -32,7 +32,7 @@ local function die(message)
 	os.exit(1)
 end
 
--- Calls a function of the user's; an error in it ends the process.
+-- Calls a function of the program; an error in it ends the process.
 local function guarded(fn, ...)
 	return xpcall(fn, die, ...)
 end
@@ -48,9 +48,8 @@ end
 
 local answers = {}
 
--- An answer: its values are put behind err and code as the guest API has
--- them: what the caller asked for, err, code, more.
-local function answered(_, op, err, code, ...)
+-- Hands an answer to the function that waits for it.
+local function deliver_answer(_, op, err, code, ...)
 	local waiter = waiting[op]
 	waiting[op] = nil
 	if not waiter then return end
@@ -58,7 +57,9 @@ local function answered(_, op, err, code, ...)
 	waiter(err, code, ...)
 end
 
-for _, kind in ipairs { "ticket", "cloned", "domains", "done" } do answers[kind] = answered end
+for _, kind in ipairs { "ticket", "cloned", "domains", "done" } do
+	answers[kind] = deliver_answer
+end
 
 -- This process is a new clone now.
 function answers.clone()
@@ -66,7 +67,7 @@ function answers.clone()
 	for _, fn in ipairs(clone_functions) do guarded(fn, the_core:vmid()) end
 end
 
--- Until something in this program takes commands: who sent one is waiting.
+-- Until something in this program takes commands: their senders wait.
 function handlers.command(_, op)
 	the_core:answer(op, false, "this program has no controller")
 end
@@ -94,8 +95,7 @@ local function on_readable()
 	while dispatch(the_core:next()) do end
 end
 
----Opens the core in another role than that of a plain program; before
----anything else uses it.
+---Opens the core in another role than that of a plain program, before anything else uses it.
 ---@param options { role: "inside"|"outside", name: string }
 ---@return userdata? core
 ---@return string? err
@@ -115,7 +115,7 @@ function async.open(options)
 	return the_core
 end
 
----The core of this process, opened where it is not. Throws where it cannot be.
+---The core of this process, which is opened if necessary. Raises an error if that fails.
 ---@return userdata
 function async.core()
 	if not the_core then
@@ -125,8 +125,8 @@ function async.core()
 	return the_core
 end
 
----What this process is: "none" until something used the platform in a program
----that no engine started and that is in no VM of one; "domain" in clones and programs of gcscale.
+---What this process is: "domain" in clones and in programs that gcscale started; "none" in other
+---programs until something uses the platform.
 ---@return "none"|"inside"|"outside"|"domain"
 function async.role()
 	if not the_core and not os.getenv "GRIDCENTRIC_CHANNEL" and not core.agent_path() then
@@ -135,9 +135,9 @@ function async.role()
 	return async.core():role()
 end
 
----Registers the handler of a kind of event: "domain", "command", "metric",
----"console", "engine_lost", and those of the proxy. It gets the kind, then the values.
----An error in it ends the process: guard what is the user's.
+---Registers the handler of a kind of event: "domain", "command", "metric", "console",
+---"engine_lost", and those of the proxy. The handler gets the kind, then the values. An error in it
+---ends the process, so guard calls of the program's own functions.
 ---@param kind string
 ---@param handler fun(kind: string, ...)?
 function async.on(kind, handler)
@@ -157,7 +157,7 @@ function async.before_clone(fn)
 	veto_functions[#veto_functions + 1] = fn
 end
 
----Keeps the loop alive, until release() was called as often.
+---Keeps the loop alive until release() has been called as often.
 function async.hold()
 	async.core()
 	set_busy(1)
@@ -168,8 +168,8 @@ function async.release()
 	set_busy(-1)
 end
 
----Calls fn(...) when this turn of the loop is over: a callback never runs
----inside of the call that it was given to. An error in it ends the process.
+---Calls fn(...) after this turn of the loop, so that no callback runs inside of the call that it
+---was given to. An error in it ends the process.
 ---@param fn fun(...)
 function async.soon(fn, ...)
 	local timer, values = uv.new_timer(), table.pack(...)
@@ -179,13 +179,12 @@ function async.soon(fn, ...)
 	end)
 end
 
----Waits for an operation: with a callback, calls deliver(callback, err, code,
----...) later; without, yields the running coroutine, resumes it with
----deliver's values.
+---Waits for an operation. With a callback, calls deliver(callback, err, code, ...) later. Without
+---one, yields the running coroutine, and resumes it with the values that deliver passes on.
 ---@param op integer? what the core returned; nil when it failed at once
 ---@param err string?
 ---@param code string?
----@param callback function? the user's
+---@param callback function? of the program
 ---@param deliver fun(receive: function, err: string?, code: string?, ...)
 ---@return any ...
 function async.wait(op, err, code, callback, deliver)
@@ -193,7 +192,7 @@ function async.wait(op, err, code, callback, deliver)
 	if not receive then
 		local thread = coroutine.running()
 		receive = function(...)
-			if coroutine.status(thread) == "dead" then return end -- closed: nobody waits any more
+			if coroutine.status(thread) == "dead" then return end -- closed meanwhile
 			local ok, message = coroutine.resume(thread, ...)
 			if not ok then die(debug.traceback(thread, message)) end
 		end

@@ -1,5 +1,5 @@
--- What a virtual machine writes on its console, as text that a terminal bears: lines without
--- control sequences. The machine is not trusted, and may send any bytes. Pure.
+-- What a virtual machine writes on its console, as lines without control sequences, which are safe
+-- to print on a terminal. The machine is not trusted: it may send any bytes. Pure.
 --
 --	local console = console.new()
 --	console:add("\27[1mready\27[0m\r\n")    --> "ready\n"
@@ -9,13 +9,13 @@ local printable = require "gridcentric.util.printable"
 
 local console = {}
 
-local KEPT = 64 * 1024 -- bytes of the last ones
-local LONGEST_SEQUENCE = 256 -- bytes; more is none
-local LONGEST_LINE = 200 -- of the last ones; the rest says little
+local KEPT = 64 * 1024 -- the last bytes
+local LONGEST_SEQUENCE = 256 -- bytes; a longer one is not taken for a control sequence
+local LONGEST_LINE = 200 -- bytes of a line that last() gives
 
 ---@class gridcentric.Console
 ---@field kept string the last bytes, clean
----@field rest string the beginning of what may become a control sequence, or a line's end
+---@field rest string the beginning of a control sequence or of a line's end, if it is one
 local Console = { __name = "gridcentric.platform.console" }
 Console.__index = Console
 
@@ -27,16 +27,17 @@ end
 -- Control sequences as ECMA-48 has them, and those of one character.
 local SEQUENCES = {
 	"\27%[[0-?]*[ -/]*[@-~]", -- CSI
-	"\27[%]P^_X][^\7\27]*\7", -- texts, as of a window's title, ended as xterm has it
-	"\27[%]P^_X][^\7\27]*\27\\", -- and as the standard has it
+	"\27[%]P^_X][^\7\27]*\7", -- texts such as a window's title, ended as in xterm
+	"\27[%]P^_X][^\7\27]*\27\\", -- the same, ended as in the standard
 	"\27[ -/]*[0-~]",
 }
 
--- What of them may be cut at the end of the bytes that have come.
+-- Beginnings of them, which may stand at the end of the bytes so far.
 local BEGUN = { "\27[ -/]*$", "\27%[[0-?]*[ -/]*$", "\27[%]P^_X][^\7\27]*\27?$", "\r+$", "\xC2$" }
 
--- Looked for near the end only: these patterns are slow on bytes that were made for it.
-local function cut(bytes)
+-- Splits the bytes before such a beginning. Looks near the end only: these patterns are slow on
+-- bytes that were made for that.
+local function split(bytes)
 	local at
 	for _, pattern in ipairs(BEGUN) do
 		local found = bytes:find(pattern, -LONGEST_SEQUENCE)
@@ -51,11 +52,11 @@ local function clean(bytes)
 	return printable.without_c1((bytes:gsub("\r+\n?", "\n"):gsub("[^%C\n\t]", "")))
 end
 
----Adds what has come.
+---Adds bytes from the machine.
 ---@param bytes string
----@return string text what is new of it, clean
+---@return string text the new part, clean
 function Console:add(bytes)
-	bytes, self.rest = cut(self.rest .. bytes)
+	bytes, self.rest = split(self.rest .. bytes)
 	local text = clean(bytes)
 	self.kept = (self.kept .. text):sub(-KEPT)
 	return text

@@ -1,7 +1,7 @@
--- What a controller needs of the platform, in three kinds: `outside` starts the
--- program through the engine and has it cloned; `vm` does so with a virtual
--- machine; `inside` is the program, and clones itself. All have the same
--- methods, see gridcentric.Platform.
+-- The platform of a controller, in three kinds. `outside` starts the program
+-- through the engine and has it cloned; `vm` does so with a virtual machine;
+-- `inside` is the program, which clones itself. All have the same methods, see
+-- gridcentric.Platform, and keep the contract of spec/platform/contract.lua.
 
 local async = require "gridcentric.platform.async"
 local console = require "gridcentric.platform.console"
@@ -12,10 +12,10 @@ local uv = require "luv"
 
 local platform = {}
 
--- How long a ticket waits for resources: a controller asks again anyway.
+-- A ticket waits for resources for so long; a controller asks again anyway.
 local TICKET_TIMEOUT_MS = 1000
 
-local LAST_WORDS = 20 -- lines of a console
+local LAST_LINES = 20 -- of a console
 
 -- Names of the signals that luv knows.
 local SIGNALS = {}
@@ -25,8 +25,8 @@ end
 
 ---@class gridcentric.Platform
 ---@field kind "outside"|"inside"
----@field port integer? the program's port, once it is started
----@field cpus integer that each clone has, and needs of a ticket
+---@field port integer? the program's port
+---@field cpus integer CPUs of each clone, which it needs of a ticket
 ---@field console gridcentric.Console? of the machine that clones are made from
 local Platform = {}
 Platform.__index = Platform
@@ -42,10 +42,10 @@ local function describe(info)
 	return info
 end
 
----What subscribers get of what the engine tells of a domain; nothing of a
----clone that the program made by itself: it is not the controller's.
+---The state that subscribers get for one that the engine reports. nil for clones that the program
+---made by itself, which are not the controller's.
 function Platform:_state_for_subscribers(vmid, state, info)
-	-- the end of one may be told behind the answer, when its ticket is forgotten
+	-- its end may be reported after the answer, when the ticket is forgotten
 	local ours = vmid == 0 or self._tickets[info.ticket] or self._starting[vmid]
 	if state == "starting" or state == "ready" then
 		if not ours then return nil end
@@ -60,31 +60,31 @@ function Platform:_state_for_subscribers(vmid, state, info)
 end
 
 function Platform:_on_domain(vmid, state, info)
-	local told = self:_state_for_subscribers(vmid, state, info)
-	if not told then return end
-	-- That of a virtual machine may be reached at another, as where it is below 1024.
+	local shown = self:_state_for_subscribers(vmid, state, info)
+	if not shown then return end
+	-- A virtual machine may be reached at another port, for example if its own is below 1024.
 	if not self.console or info.port == 0 then info.port = self.port end
 	if vmid == 0 and info.ip == "" then info.ip = "127.0.0.1" end
 	describe(info)
-	for _, fn in ipairs(self._subscribers) do fn(vmid, told, info) end
+	for _, fn in ipairs(self._subscribers) do fn(vmid, shown, info) end
 end
 
----fn(vmid, state, info) for each change of a domain: "starting", in the order
----of vmids; "ready" {ip, port, pid}; "ended" {status or signal, text}, "failed"
----{text}. vmid 0 is the program.
+---Calls fn(vmid, state, info) for each change of a domain: "starting", in the order of vmids;
+---"ready" with {ip, port, pid}; "ended" with {status or signal, text}; "failed" with {text}. vmid 0
+---is the program.
 ---@param fn fun(vmid: integer, state: string, info: table)
 function Platform:subscribe(fn)
 	table.insert(self._subscribers, fn)
 end
 
----fn(text, code) when the engine has ended; all domains have ended with it.
+---Calls fn(text, code) when the engine has ended, and all domains with it.
 ---@param fn fun(err: string, code: string)
 function Platform:on_lost(fn)
 	self._on_lost = fn
 end
 
----fn(vmid, name, value) for each number that the program or a clone that is the controller's tells
----about itself.
+---Calls fn(vmid, name, value) for each number that the program, or a clone of the controller's,
+---reports about itself.
 ---@param fn fun(vmid: integer, name: string, value: number)
 function Platform:on_metric(fn)
 	async.on("metric", function(_, vmid, ...)
@@ -92,11 +92,10 @@ function Platform:on_metric(fn)
 	end)
 end
 
----The last that a virtual machine wrote on its console, nil where there is
----nothing.
+---The last lines that a virtual machine wrote on its console; nil if there are none.
 ---@return string[]? lines
 function Platform:last_words()
-	local lines = self.console and self.console:last(LAST_WORDS)
+	local lines = self.console and self.console:last(LAST_LINES)
 	return lines and lines[1] and lines
 end
 
@@ -144,7 +143,7 @@ end
 
 ---Writes an event into the ledger.
 ---@param what string one or two words
----@param vmid integer? -1 or nil: of no domain
+---@param vmid integer? -1 or nil: it concerns no domain
 ---@param text string
 ---@param details table?
 function Platform:event(what, vmid, text, details)
@@ -152,13 +151,13 @@ function Platform:event(what, vmid, text, details)
 	self._core:record(what, vmid or -1, text, details and json.encode(details) or "")
 end
 
----Leaves with the engine what `gcscale status` shows.
+---Hands the engine what `gcscale status` shows.
 ---@param report table
 function Platform:report(report)
 	self._core:report(json.encode(report))
 end
 
----fn(command, reply) for each command of a control client; reply(ok, text).
+---Calls fn(command, reply) for each command of a control client, which gets reply(ok, text).
 ---@param fn fun(command: table, reply: fun(ok: boolean, text: string))
 function Platform:on_command(fn)
 	async.on("command", function(_, op, text)
@@ -193,8 +192,8 @@ local function new(kind, core)
 		cpus = 1,
 		_core = core,
 		_subscribers = {},
-		_starting = {}, -- vmids that were told as starting, and as nothing since
-		_ready = {}, -- the same, as ready
+		_starting = {}, -- vmids whose last reported state is "starting"
+		_ready = {}, -- the same, "ready"
 		_tickets = {}, -- of clone operations under way
 	}, Platform)
 	async.on("domain", function(_, ...) self:_on_domain(...) end)
@@ -207,14 +206,14 @@ local function new(kind, core)
 end
 
 -- A platform that owns its engine and is no domain. begin(core) asks the engine to
--- start what clones are made from.
+-- start the program.
 local function new_owner(options, begin)
 	local core, err, code = async.open { role = "outside", name = options.name }
 	if not core then return nil, err, code end
 	local self = new("outside", core)
 	self.port = options.port
-	---Starts the program; it is told as "ready" when it listens. cb(true), or
-	---cb(nil, err, code) where it could not be started.
+	---Starts the program, and calls cb(true), or cb(nil, err, code) if that failed. It is reported
+	---as "ready" when it listens.
 	function self.start(_, cb)
 		local op, start_err, start_code = begin(core)
 		async.wait(op, start_err, start_code, cb, function(receive, e, c)
@@ -248,14 +247,14 @@ end
 ---@class gridcentric.VmOptions
 ---@field name string of the service
 ---@field image string path
----@field port integer of the program in it; 0: ready as soon as it was started
+---@field port integer of the program in it; 0: ready as soon as it is started
 ---@field memory integer MiB
 ---@field cpus integer
 ---@field accel "auto"|"kvm"|"tcg"
 ---@field network "user"|"tap"
----@field spare integer? clones that are kept half made
----@field has_lan boolean? whether it clones itself; its clones are in one network then
----@field on_console fun(text: string)? gets what it writes on its console, clean
+---@field spare integer? clones that are prepared ahead
+---@field has_lan boolean? whether it clones itself; then its clones share a network
+---@field on_console fun(text: string)? called with what it writes on its console, clean
 
 ---The platform of a controller whose program is in a virtual machine.
 ---@param options gridcentric.VmOptions
@@ -298,7 +297,7 @@ function platform.inside(options)
 	if not require("gridcentric.core").agent_path() then
 		function self._find_fault() return find_deaf_port(self._core, options.port) end
 	end
-	---The engine is started by the first operation: nothing to do.
+	---Has nothing to do: the first operation starts the engine.
 	function self.start(_, cb) cb(true) end
 	return self
 end
