@@ -225,12 +225,13 @@ static int plan_file(struct repair_item *item)
 		return 0;
 	item->dev = st.st_dev;
 	item->inode = st.st_ino;
+	item->is_folder = S_ISDIR(st.st_mode);
 	if (S_ISFIFO(st.st_mode)) {
 		item->action = REPAIR_DEAD; /* until its other end is found */
 		return 1;
 	}
 	/* kept or not, depending on what is seen of it later */
-	if (S_ISREG(st.st_mode))
+	if (S_ISREG(st.st_mode) || item->is_folder)
 		item->action = REPAIR_REOPEN;
 	else if (S_ISCHR(st.st_mode) && mode != O_WRONLY && isatty(item->fd))
 		item->action = REPAIR_SILENT;
@@ -408,7 +409,8 @@ static int is_to_change(struct repair_item *item)
 
 	if (item->action == REPAIR_REOPEN) {
 		item->is_locked = any_line(item->fd, is_lock_line, 0);
-		return item->is_locked || mode == O_RDONLY;
+		return item->is_locked ||
+		       (mode == O_RDONLY && !item->is_folder);
 	}
 	/* one for output may be open for both */
 	if (item->action == REPAIR_SILENT)

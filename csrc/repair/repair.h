@@ -26,9 +26,10 @@
  *	pipes with one end elsewhere              a dead TCP end
  *	files open for reading                    opened again: an offset of
  *	                                          their own
- *	files locked by flock() or OFD locks      opened again: without the lock
+ *	files and folders with locks of flock()   opened again: without the lock
+ *	  or OFD locks
  *	  ... that may not be opened again        a copy in memory
- *	other files, epoll sets, eventfds, ...    shared, as fork() leaves them
+ *	other files, folders, epoll sets, ...     shared, as fork() leaves them
  *	SIGPIPE at its default                    caught and dropped; programs
  *	                                          that are started get the default
  *	SIGTTIN, SIGTTOU at their default         ignored
@@ -70,11 +71,11 @@ struct repair_item {
 	int fd_flags; /* as fcntl(F_GETFD) has them */
 	int status;   /* as fcntl(F_GETFL) has them */
 	enum repair_action action;
-	int family, type, port; /* of a socket; type -1: it is none */
-	int options;		/* index in the plan, of a socket */
-	dev_t dev;		/* of a pipe or file */
-	ino_t inode;		/* of a pipe or file, else 0 */
-	int is_locked;		/* a file */
+	int family, type, port;	  /* of a socket; type -1: it is none */
+	int options;		  /* index in the plan, of a socket */
+	dev_t dev;		  /* of a pipe or file */
+	ino_t inode;		  /* of a pipe or file, else 0 */
+	int is_folder, is_locked; /* of a file */
 };
 
 struct repair_plan {

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -152,6 +153,30 @@ static int connect_socket(lua_State *L)
 	return 0;
 }
 
+/* connect_unix(fd, path) */
+static int connect_unix(lua_State *L)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	strncpy(un.sun_path, luaL_checkstring(L, 2), sizeof un.sun_path - 1);
+	if (connect((int)luaL_checkinteger(L, 1), (struct sockaddr *)&un,
+		    sizeof un) < 0)
+		return fail(L, "connect");
+	return 0;
+}
+
+/* bind_unix(fd, path) */
+static int bind_unix(lua_State *L)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	strncpy(un.sun_path, luaL_checkstring(L, 2), sizeof un.sun_path - 1);
+	if (bind((int)luaL_checkinteger(L, 1), (struct sockaddr *)&un,
+		 sizeof un) < 0)
+		return fail(L, "bind");
+	return 0;
+}
+
 /* listen(fd, backlog) */
 static int listen_socket(lua_State *L)
 {
@@ -280,6 +305,8 @@ static const luaL_Reg functions[] = {
 	{ "socket", open_socket },
 	{ "bind", bind_socket },
 	{ "connect", connect_socket },
+	{ "connect_unix", connect_unix },
+	{ "bind_unix", bind_unix },
 	{ "listen", listen_socket },
 	{ "name", name },
 	{ "backlog", backlog },

@@ -204,6 +204,23 @@ describe("a file", function()
 	end
 end)
 
+describe("a folder", function()
+	it("that the program locked is not locked by its clones", function()
+		run(function(t)
+			local path = t.tmpdir()
+			local holder, other = puppet.start(t), puppet.start(t)
+			local lock = SYSTEM .. ("kept.dir = uv.fs_open(%q, 'r', 0)\n"):format(path)
+				.. "return system.flock(kept.dir)"
+			assert.is_true(holder:eval(lock))
+			local one = holder:clone()
+			assert.is_false(other:eval(lock))
+			holder:eval "uv.fs_close(kept.dir)"
+			assert.equal(1, one:eval "return gc.vmid()")
+			assert.is_true(other:eval "return system.flock(kept.dir)")
+		end)
+	end)
+end)
+
 describe("descriptors", function()
 	it("keep their CLOEXEC flag, whatever becomes of them", function()
 		run(function(t)

@@ -185,6 +185,30 @@ describe("a UDP socket of a clone", function()
 		end)
 	end)
 
+	it("is unbound for IPv6, too", function()
+		run(function(t)
+			local one = clone_after(t, [[
+				kept.client = uv.new_udp()
+				kept.client:send("x", "::1", 9, function() end)
+			]])
+			assert.equal(0, one:eval("return kept.client:getsockname().port"))
+		end)
+	end)
+
+	it("of unix is connected where the original was, as that of syslog", function()
+		run(function(t)
+			local path = t.tmpdir() .. "/log"
+			local one, master = clone_after(t, ([[
+				kept.log = system.socket("unix", "dgram")
+				system.bind_unix(kept.log, %q)
+				kept.client = system.socket("unix", "dgram")
+				system.connect_unix(kept.client, %q)
+			]]):format(path, path))
+			assert.equal(5, one:eval("return uv.fs_write(kept.client, 'clone')"))
+			assert.equal("clone", master:eval("return uv.fs_read(kept.log, 64)"))
+		end)
+	end)
+
 	it("gets the answers that a client waits for", function()
 		run(function(t)
 			local master = puppet.start(t)
