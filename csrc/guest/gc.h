@@ -46,6 +46,7 @@ struct gc {
 	int is_welcome;		  /* the engine has answered HELLO */
 	struct guest_agent agent; /* in a VM */
 	char name[64];		  /* of the service, for the engine */
+	int output[2];		  /* engine's stdout, stderr; -1: as here */
 	char address[16];	  /* of a clone, "" else */
 	/* operations that are not answered yet, the oldest first */
 	TAILQ_HEAD(guest_ops, guest_op) ops;

@@ -166,7 +166,7 @@ int guest_need_engine(struct gc *gc, struct err *err)
 		return speak_to_agent(gc, err);
 	if (gc->role == ROLE_DOMAIN)
 		return err_say(err, -ECONNRESET, "the engine has ended");
-	fd = launch_engine(gc->name, &pid, err);
+	fd = launch_engine(gc->name, gc->output, &pid, err);
 	if (fd < 0)
 		return fd;
 	code = attach(gc, fd, err);
@@ -299,6 +299,7 @@ int guest_open(struct gc *gc, enum wire_role role, const char *name,
 	gc->role = role;
 	gc->pid = getpid();
 	gc->lifeline = -1;
+	gc->output[0] = gc->output[1] = -1;
 	TAILQ_INIT(&gc->ops);
 	LIST_INIT(&gc->children);
 	TAILQ_INIT(&gc->forks);

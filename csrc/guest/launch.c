@@ -48,7 +48,8 @@ int launch_path(char *path, size_t size, struct err *err)
 
 /* Starts the engine with fd as its owner's channel. Returns 0 or a negated
  * errno. */
-static int start_engine(const char *path, const char *name, int fd, pid_t *pid)
+static int start_engine(const char *path, const char *name, int fd,
+			const int output[2], pid_t *pid)
 {
 	char *argv[] = { (char *)path, "--owner",    "3",
 			 "--name",     (char *)name, NULL };
@@ -56,11 +57,19 @@ static int start_engine(const char *path, const char *name, int fd, pid_t *pid)
 				     .argv = argv,
 				     .nfds = 1,
 				     .fds = { { fd, ENGINE_FD } } };
+	int i;
 
+	for (i = 0; i < 2; i++) {
+		if (output[i] < 0)
+			continue;
+		spec.fds[spec.nfds].from = output[i];
+		spec.fds[spec.nfds++].to = STDOUT_FILENO + i;
+	}
 	return process_start(&spec, pid);
 }
 
-int launch_engine(const char *name, pid_t *pid, struct err *err)
+int launch_engine(const char *name, const int output[2], pid_t *pid,
+		  struct err *err)
 {
 	char path[PATH_MAX];
 	int sv[2], code;
@@ -71,7 +80,7 @@ int launch_engine(const char *name, pid_t *pid, struct err *err)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_set(err, -errno, "engine: socketpair");
 	assert(ENGINE_FD == 3); /* argv says so */
-	code = start_engine(path, name, sv[1], pid);
+	code = start_engine(path, name, sv[1], output, pid);
 	close(sv[1]);
 	if (code) {
 		close(sv[0]);

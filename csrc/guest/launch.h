@@ -18,9 +18,11 @@ int launch_path(char *path, size_t size, struct err *err);
 
 /*
  * Starts the engine, for the service of that name, with one end of a new
- * socket pair. Returns the other end (CLOEXEC) and fills *pid; or a negative
+ * socket pair, and with these descriptors, where they are not -1, as its stdout
+ * and stderr. Returns the other end (CLOEXEC) and fills *pid; or a negative
  * code.
  */
-int launch_engine(const char *name, pid_t *pid, struct err *err);
+int launch_engine(const char *name, const int output[2], pid_t *pid,
+		  struct err *err);
 
 #endif

@@ -364,6 +364,18 @@ static int core_report(lua_State *L)
 
 /* core:watch(): this program scales itself. In a VM this asks for the events of
  * its clones, which other programs get in any case. */
+/* set_output(out, err): the descriptors that an engine, which is still to be
+ * started, and its domains write to. The caller keeps them open. */
+static int core_set_output(lua_State *L)
+{
+	struct gc *gc = lua_check_core(L, 1);
+	int i;
+
+	for (i = 0; i < 2; i++)
+		gc->output[i] = (int)luaL_checkinteger(L, 2 + i);
+	return 0;
+}
+
 static int core_watch(lua_State *L)
 {
 	guest_agent_watch(lua_check_core(L, 1));
@@ -492,6 +504,7 @@ static const luaL_Reg methods[] = {
 	{ "stop", core_stop },
 	{ "record", core_record },
 	{ "report", core_report },
+	{ "set_output", core_set_output },
 	{ "watch", core_watch },
 	{ "metric", core_metric },
 	{ "answer", core_answer },

@@ -29,6 +29,9 @@ end
 
 watch_heap(async.core())
 
+-- Its output goes to gcscale's log through a pipe, where it is to appear line by line.
+io.stdout:setvbuf "line"
+
 local script = table.remove(arg, 1)
 arg[0] = script
 local chunk, err = loadfile(script)

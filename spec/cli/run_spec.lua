@@ -71,6 +71,33 @@ describe("gcscale run", function()
 		assert.equal(0, p:wait(20000), p:describe())
 	end)
 
+	it_runs("labels what the program and its clones write", function(t)
+		local s = gcscale.start(t, POLICY, [[
+			print "hello"
+			io.stderr:write("a warning\27[2J\255\nhalf a line")
+			io.write(("x"):rep(10000), "\n")
+			require("gridcentric").on_clone(function() print "a clone" end)
+		]] .. gcscale.PROGRAM)
+		local time = "^%d+%-%d+%-%d+T%d+:%d+:%d+%S+ "
+		s.p:line(time .. "output %- a clone$", 10000)
+		assert.matches("T%S+ output %- hello\n", s.p.stdout)
+		local long = 0
+		for xs in s.p.stdout:gmatch "T%S+ output %- (x+)\n" do long = long + #xs end
+		assert.equal(10000, long)
+		s.p:errline(time .. "output %- a warning %[2J\u{FFFD}$", 10000)
+		assert.equal(0, (s.p:stop()))
+		assert.matches("output %- half a line\n$", s.p.stderr)
+		assert.not_matches("hello", s.p.stderr)
+	end)
+
+	it_runs("shows the last words of a program that fails at once", function(t)
+		local file = gcscale.policy_file(t, POLICY, "print 'one' error 'two'")
+		local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:0" }
+		assert.equal(1, (p:wait(20000)))
+		assert.matches("output %- one\n", p.stdout)
+		assert.matches("output %- lua5.4: .*program.lua:1: two\n", p.stderr)
+	end)
+
 	it_runs("goes on when nobody reads its output any more", function(t)
 		local status = t.tmpdir() .. "/status"
 		local script = "{ $GCSCALE 2>/dev/null; echo $? >" .. status .. "; } | head -1"

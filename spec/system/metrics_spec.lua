@@ -144,7 +144,7 @@ describe("gcscale", function()
 			local text = t.spawn { paths.gcscale, "status" }
 			text:wait()
 			assert.matches("my.jobs 6", text.stdout)
-			assert.matches("my.lost cannot be had: ECONNREFUSED", text.stdout)
+			assert.matches("my.lost is unavailable: ECONNREFUSED", text.stdout)
 			p:stop()
 		end)
 	end)

@@ -30,18 +30,30 @@ end
 ---@param time? fun(): integer
 ---@return gridcentric.Log
 function journal.new(terminal, write, time)
-	write = write or function(line) io.stdout:write(line, "\n"):flush() end
+	local function write_to(stream, line)
+		if write then return write(line) end
+		local file = stream == 2 and io.stderr or io.stdout
+		file:write(line, "\n"):flush()
+	end
 	time = time or os.time
 	local self = {}
 
-	function self.event(what, vmid, text)
+	local function add(stream, what, vmid, text, colour)
 		text = printable.line(text)
 		if terminal.is_tty then
-			write(terminal.paint("dim", os.date("%H:%M:%S", time())) .. "  "
-				.. terminal.paint(COLOURS[what], text))
-		else
-			write(("%s %s %s %s"):format(timestamp(time()), what, vmid or "-", text))
+			return write_to(stream, ("%s  %s"):format(terminal.paint("dim", os.date("%H:%M:%S", time())),
+				terminal.paint(colour, text)))
 		end
+		write_to(stream, ("%s %s %s %s"):format(timestamp(time()), what, vmid or "-", text))
+	end
+
+	function self.event(what, vmid, text)
+		add(1, what, vmid, text, COLOURS[what])
+	end
+
+	-- A line of the program's, from its stdout (1) or stderr (2).
+	function self.output(stream, line)
+		add(stream, "output", nil, terminal.is_tty and "output: " .. line or line)
 	end
 
 	function self.error(text) io.stderr:write("gcscale: ", printable.lines(text), "\n") end

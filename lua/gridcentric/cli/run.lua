@@ -10,6 +10,7 @@ local guard = require "gridcentric.util.guard"
 local journal = require "gridcentric.cli.journal"
 local live = require "gridcentric.live"
 local platform = require "gridcentric.platform"
+local output = require "gridcentric.cli.output"
 local plural = require "gridcentric.util.plural"
 local policy = require "gridcentric.config.load"
 local procfs = require "gridcentric.live.procfs"
@@ -164,6 +165,8 @@ return function(args, stdout)
 	local log = journal.new(stdout)
 	local owned, err = new_platform(p)
 	if not owned then return exit.fail(exit.FAILED, err) end
+	-- A machine writes on its console instead.
+	local captured = p.backend == "fork" and output.capture(async.core(), log)
 	-- It listens before the program is started: an address in use is reported at once.
 	local controller
 	controller, err = live.new(p, owned, log, more_of(p, args))
@@ -189,5 +192,6 @@ return function(args, stdout)
 	end)
 	async.hold()
 	uv.run()
+	if captured then captured:drain() end
 	return status
 end
