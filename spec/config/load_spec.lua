@@ -167,7 +167,7 @@ describe("policy", function()
 
 		it("takes a number of clones for a policy", function()
 			local p = assert(load [[return { app = { script = "server.lua" }, scale = 3 }]])
-			assert.equal(3, (p.scale(0, {}, {})))
+			assert.same({ 3, "a fixed number" }, { p.scale(0, {}, {}) })
 		end)
 
 		it("takes units wherever a size, a time or a share is expected", function()
@@ -244,6 +244,9 @@ describe("policy", function()
 			assert.equal('FILE: scale: a policy or a number of clones expected, got "two"',
 				key [[scale = "two"]])
 			assert.equal("FILE: scale: options are missing: ratio { ... }", key [[scale = ratio]])
+			assert.matches(":1: max_of: item 2: options are missing: rules { ... }$",
+				key [[scale = max_of { 1, rules }]])
+			assert.equal("FILE: scale: options are missing: hash { ... }", key [[scale = hash]])
 			assert.equal("FILE: on_missing: options are missing: ratio { ... }",
 				key [[on_missing = ratio]])
 			assert.matches('^FILE: route: "latest", .* expected, got "newest"$', key [[route = "newest"]])

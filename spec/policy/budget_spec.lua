@@ -63,7 +63,7 @@ describe("budget", function()
 		local function wrong(given) return error_of(function() budget(given) end) end
 		assert.equal("budget: cpus, memory or private_memory: missing", wrong {})
 		assert.equal("budget: memory_per_clone: missing", wrong { memory = "1 GB" })
-		assert.equal('budget: memory: a size in bytes or such as "512 MB" from 1 B expected, '
+		assert.equal('budget: memory: a size in bytes or such as "512 MB" expected, '
 			.. 'got "1 s"', wrong { memory = "1 s" })
 		assert.equal('budget: unknown key "cpu" (did you mean "cpus"?)', wrong { cpu = 3 })
 	end)

@@ -17,6 +17,7 @@ local decide = require "gridcentric.config.decide"
 local environment = require "gridcentric.policy.sandbox.environment"
 local globals = require "gridcentric.config.globals"
 local options = require "gridcentric.util.options"
+local origin = require "gridcentric.policy.origin"
 local sandbox = require "gridcentric.policy.sandbox"
 local schema = require "gridcentric.config.schema"
 local script = require "gridcentric.config.script"
@@ -76,13 +77,8 @@ local LOAD_LIMIT_S = 2 -- processor time that a file may take to be run
 
 -- Checks what no single type can see, and fills in defaults that depend on other keys.
 local function check_together(p)
-	for _, key in ipairs { "scale", "on_missing" } do
-		for name, ready in pairs(globals) do
-			if p[key] == ready then
-				return nil, ("%s: options are missing: %s { ... }"):format(key, name)
-			end
-		end
-	end
+	local maker = origin.maker(p.on_missing)
+	if maker then return nil, ("on_missing: options are missing: %s { ... }"):format(maker) end
 	if p.clones.min > p.clones.max then
 		return nil, ("clones: min is %d, but max %d"):format(p.clones.min, p.clones.max)
 	end

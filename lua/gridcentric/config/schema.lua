@@ -8,6 +8,7 @@ local combine = require "gridcentric.policy.combine"
 local host_port = require "gridcentric.util.host_port"
 local metrics = require "gridcentric.config.schema_metrics"
 local options = require "gridcentric.util.options"
+local origin = require "gridcentric.policy.origin"
 local plan = require "gridcentric.config.schema_plan"
 local program = require "gridcentric.config.schema_app"
 local proxy = require "gridcentric.config.schema_proxy"
@@ -22,6 +23,13 @@ local name = types.text("^[%w][%w._-]*$", "a name of letters, digits, dots, - an
 local address = types.new("address", "string|integer", host_port.read)
 local scale = types.func "gridcentric.Scale"
 local victim = types.func("gridcentric.Victim")
+
+-- The reason of a number stands alone here; in a combinator those of its parts stand beside it.
+local function read_scale(value)
+	local part, err = combine.part(value)
+	if not part or type(value) == "function" then return part, err end
+	return origin.note(function() return value, "a fixed number" end)
+end
 
 local schema = {}
 
@@ -63,7 +71,7 @@ schema.SECTIONS = {
 			synonyms = { "exempt", "exclude" } },
 	} },
 	{ title = "Number of clones", keys = {
-		{ "scale", types.new("policy, function or whole number", "gridcentric.Part", combine.part),
+		{ "scale", types.new("policy, function or whole number", "gridcentric.Part", read_scale),
 			default = ratio {}, unset = "ratio { }",
 			text = "The policy: how many clones there should be.", see = "SCALE",
 			synonyms = { "policy", "rule", "rules", "strategy", "autoscale" } },

@@ -37,6 +37,8 @@ local LIMITS = {}
 ---@return gridcentric.Scale?
 ---@return string? err
 function combine.part(value)
+	local maker = origin.maker(value)
+	if maker then return nil, ("options are missing: %s { ... }"):format(maker) end
 	if type(value) == "function" then return value end
 	if type(value) == "number" and math.tointeger(value) and value >= 0 then
 		return origin.note(function() return value end)

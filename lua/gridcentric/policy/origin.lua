@@ -60,6 +60,18 @@ local function is_our_file(file)
 	return file:sub(1, #OURS) == OURS or file:find "^%.%.%..*/gridcentric/policy/[%w_/]+%.lua$" ~= nil
 end
 
+---The name of a function that makes policies or routes, such as target, where one of those that it
+---makes belongs: somebody wrote `target` without options.
+---@param fn any
+---@return string? name nil for any other function
+function origin.maker(fn)
+	if type(fn) ~= "function" or SITES[fn] or not OURS then return nil end
+	local source = debug.getinfo(fn, "S").source
+	if source:sub(2, #OURS + 1) ~= OURS then return nil end
+	local folder, name = source:match("^(%a+)/([%w_]+)", #OURS + 2)
+	return (folder == "policy" or folder == "route") and name or nil
+end
+
 ---An error of a policy, blamed on its file: one of our own code names the line that called it.
 ---@param fn function the policy
 ---@param err string

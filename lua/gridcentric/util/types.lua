@@ -117,16 +117,18 @@ function types.integer(min, max)
 	end)
 end
 
+local A_TIME, A_SIZE = 'a time in seconds or such as "10s"', 'a size in bytes or such as "512 MB"'
+local A_SHARE = 'a share such as 0.5 or "50%"'
+
 -- A number, or text with one of some units, in the unit that the key is in.
 local function quantity(o)
 	local made = new(o.manual or o.unit, "number|string", function(value)
 		local n = value
 		if type(value) == "string" then n = units.read(value, o.units) end
 		if n and n ~= value then n = n / (o.worth or 1) end
-		if type(n) == "number" and math.abs(n) < math.huge and bounded(n, o.min, o.max) then
-			return o.convert and o.convert(n) or n
-		end
-		return mismatch(o.expected, value)
+		local is_number = type(n) == "number" and math.abs(n) < math.huge
+		if is_number and bounded(n, o.min, o.max) then return o.convert and o.convert(n) or n end
+		return mismatch(is_number and o.within or o.expected, value)
 	end)
 	made.unit = o.unit
 	return made
@@ -142,7 +144,7 @@ function types.seconds(min, max)
 	min = min or 0
 	return quantity {
 		units = units.TIME, min = min, max = max, unit = "seconds",
-		expected = range('a time in seconds or such as "10s"', min, max, show_seconds),
+		expected = A_TIME, within = range(A_TIME, min, max, show_seconds),
 	}
 end
 
@@ -156,7 +158,7 @@ function types.bytes(min, max)
 	min = min or 0
 	return quantity {
 		units = units.SIZE, min = min, max = max, unit = "bytes", convert = math.ceil,
-		expected = range('a size in bytes or such as "512 MB"', min, max, show_bytes),
+		expected = A_SIZE, within = range(A_SIZE, min, max, show_bytes),
 	}
 end
 
@@ -167,10 +169,11 @@ local MIB = 1024 ^ 2
 ---@param max integer MiB
 ---@return gridcentric.Type
 function types.mebibytes(min, max)
+	local expected = ('a size such as "256M" or "2 GB", from %dM to %dG,'):format(min, max // 1024)
 	return quantity {
 		units = units.SIZE, worth = MIB, min = min, max = max, manual = "MiB, or a size", unit = "MiB",
 		convert = math.floor,
-		expected = ('a size such as "256M" or "2 GB", from %dM to %dG,'):format(min, max // 1024),
+		expected = expected, within = expected,
 	}
 end
 
@@ -183,7 +186,7 @@ function types.share(min, max)
 	return quantity {
 		units = units.SHARE, min = min, max = max, unit = "share",
 		manual = ("%s to %s"):format(min, max),
-		expected = range('a share such as 0.5 or "50%",', min, max),
+		expected = A_SHARE, within = range(A_SHARE, min, max),
 	}
 end
 
