@@ -15,7 +15,7 @@ local phases = {}
 local STEPS = {
 	{ "program", "enter", "channel_send", "clone(): look for listeners, write CLONE" },
 	{ "engine", "enter", "on_message", "CLONE to the engine, which wakes up" },
-	{ "engine", "enter", "begin", "check ticket and request" },
+	{ "engine", "enter", "clone_begin", "check ticket and request" },
 	{ "engine", "exit", "domain_new", "a domain: number, token, channel" },
 	{ "engine", "exit", "address_lease", "lease an address, make its listeners" },
 	{ "engine", "enter", "channel_send", "look for hooks, copy descriptors, write FORK" },
