@@ -278,7 +278,7 @@ BENCH_MODULES = $(patsubst spec/bench/lua_%.c,$(BUILD)/bench/lib/bench/%.so, \
 	$(filter spec/bench/lua_%,$(BENCH_SRC)))
 BENCH_STAMPED = $(BUILD)/bench/stamped
 # Functions with these in their names run for each descriptor, or field.
-BENCH_UNSTAMPED = compare,has,option,value,size,local_port,fresh,is_,plan_socket,plan_fd,plan_tcp,plan_unix,plan_inet,plan_file,kind_of,read_tcp,socket_int,add_item,put,wire_
+BENCH_UNSTAMPED = compare,has,option,value,size,local_port,fresh,is_,plan_socket,socket_plan,plan_fd,plan_tcp,plan_unix,plan_inet,plan_file,kind_of,read_tcp,socket_int,add_item,put,wire_
 
 bench: all $(BENCH_PROGRAMS) $(BENCH_MODULES) bench-stamped
 	@eval "$$($(MAKE) -s env)" && ulimit -n "$$(ulimit -Hn)" && \

@@ -5,22 +5,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "repair/options.h"
-
-#define COPY_MAX (1024 * 1024) /* bytes of a locked file */
+#include "repair/reopen.h"
 
 static int has(const int *fds, int n, int fd)
 {
@@ -304,47 +296,6 @@ static int apply_pipe(struct repair_item *item, const struct repair_item *end)
 	return err;
 }
 
-/* A file in memory with the beginning of the item's. */
-static int copy_file(const struct repair_item *item)
-{
-	int fd = memfd_create("gridcentric", MFD_CLOEXEC);
-	off_t from = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (from < COPY_MAX &&
-	       sendfile(fd, item->fd, &from, COPY_MAX - (size_t)from) > 0)
-		;
-	return fd;
-}
-
-/* The item's file, opened again. Returns the descriptor, or -1 where it may
- * not be opened and is shared as fork() leaves it. */
-static int open_again(const struct repair_item *item)
-{
-	const int kept = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_SYNC;
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", item->fd);
-	fd = open(path, (item->status & kept) | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 && item->is_locked)
-		fd = copy_file(item); /* since the program changed its user */
-	if (fd < 0)
-		return -1;
-	lseek(fd, lseek(item->fd, 0, SEEK_CUR), SEEK_SET);
-	return fd;
-}
-
-/* Whether two descriptors of this process are of one open file, as after
- * dup(); 0 also where the kernel does not say. */
-static int is_same_file(int a, int b)
-{
-	pid_t pid = getpid();
-
-	return syscall(SYS_kcmp, pid, pid, KCMP_FILE, a, b) == 0;
-}
-
 /* Opens the files of a run again, each with all its descriptors. */
 static int apply_files(struct repair_item *item, const struct repair_item *end)
 {
@@ -352,12 +303,13 @@ static int apply_files(struct repair_item *item, const struct repair_item *end)
 	int err = 0;
 
 	for (; item < end && !err; item++) {
-		int fd = item->fd >= 0 ? open_again(item) : -1;
+		int fd = item->fd >= 0 ? reopen_file(item) : -1;
 
 		if (fd < 0)
 			continue;
 		for (other = item + 1; other < end && !err; other++) {
-			if (other->fd < 0 || !is_same_file(item->fd, other->fd))
+			if (other->fd < 0 ||
+			    !reopen_is_same(item->fd, other->fd))
 				continue;
 			err = put(fd, other);
 			other->fd = -1; /* done */

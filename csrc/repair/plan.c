@@ -12,17 +12,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "repair/fdinfo.h"
 #include "repair/options.h"
+#include "repair/socket.h"
 
 #define OPTIONS_COMPARED 64 /* so that many different ones cost no more */
 
@@ -65,151 +64,6 @@ static int list_host_only(struct repair_plan *plan, const struct loop *loop,
 	return 0;
 }
 
-/* ---- sockets ------------------------------------------------------------ */
-
-/* An option of SOL_SOCKET, or a negated errno. */
-static int socket_int(int fd, int name)
-{
-	int value = 0;
-	socklen_t len = sizeof value;
-
-	if (getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0)
-		return -errno;
-	return value;
-}
-
-union address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_storage storage;
-};
-
-/* The local port of an inet socket, 0 where it has none; fills *is_wildcard:
- * it is bound to no address. */
-static int local_port(int fd, int *is_wildcard)
-{
-	union address addr;
-	socklen_t len = sizeof addr;
-
-	*is_wildcard = 1;
-	if (getsockname(fd, &addr.any, &len) < 0)
-		return 0;
-	if (addr.any.sa_family == AF_INET6) {
-		*is_wildcard = IN6_IS_ADDR_UNSPECIFIED(&addr.in6.sin6_addr);
-		return ntohs(addr.in6.sin6_port);
-	}
-	*is_wildcard = addr.in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return ntohs(addr.in.sin_port);
-}
-
-static int has_peer(int fd)
-{
-	union address addr;
-	socklen_t len = sizeof addr;
-
-	return getpeername(fd, &addr.any, &len) == 0;
-}
-
-/* Returns whether fd is a TCP socket; info is zero where it is not. */
-static int read_tcp_info(int fd, struct tcp_info *info)
-{
-	socklen_t len = sizeof *info;
-
-	memset(info, 0, sizeof *info);
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) == 0;
-}
-
-/* The kernel gives ports from this range to sockets that ask for none. */
-static int is_ephemeral(int port)
-{
-	int low = 32768, high = 60999; /* the kernel's default */
-	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-
-	if (file) {
-		if (fscanf(file, "%d %d", &low, &high) != 2)
-			low = high = 0;
-		fclose(file);
-	}
-	return port >= low && port <= high;
-}
-
-/*
- * Whether a UDP socket was bound so that others find it. The kernel does not
- * tell that from a port which it chose itself at the first datagram sent, and
- * libuv binds clients explicitly; so a port of the kernel's range counts as
- * chosen by it, unless something says that the program wanted the port.
- */
-static int is_bound_on_purpose(int fd, int port, int is_wildcard)
-{
-	if (!port || has_peer(fd))
-		return 0;
-	return !is_wildcard || socket_int(fd, SO_REUSEADDR) > 0 ||
-	       socket_int(fd, SO_REUSEPORT) > 0 || !is_ephemeral(port);
-}
-
-/* Fills the item of a TCP socket; 0 when fd is none. One call for each of
- * 10,000 connections, so nothing else is asked of these. */
-static int plan_tcp(struct repair_item *item)
-{
-	struct tcp_info info;
-	int is_wildcard;
-
-	if (!read_tcp_info(item->fd, &info))
-		return 0;
-	item->type = SOCK_STREAM;
-	item->action = REPAIR_DEAD;
-	if (info.tcpi_state != TCP_LISTEN && info.tcpi_state != TCP_CLOSE)
-		return 1;
-	item->family = socket_int(item->fd, SO_DOMAIN);
-	item->action = REPAIR_FRESH;
-	if (info.tcpi_state == TCP_LISTEN) {
-		item->action = REPAIR_LISTENER;
-		item->port = local_port(item->fd, &is_wildcard);
-	}
-	return 1;
-}
-
-static enum repair_action plan_inet_datagram(struct repair_item *item)
-{
-	int is_wildcard, port = local_port(item->fd, &is_wildcard);
-	int protocol = socket_int(item->fd, SO_PROTOCOL);
-
-	/* the port of an ICMP socket is not one */
-	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 ||
-	    !is_bound_on_purpose(item->fd, port, is_wildcard))
-		return REPAIR_FRESH;
-	item->port = port;
-	return REPAIR_LISTENER;
-}
-
-static enum repair_action plan_unix(const struct repair_item *item)
-{
-	if (item->type == SOCK_DGRAM)
-		return REPAIR_FRESH;
-	return socket_int(item->fd, SO_ACCEPTCONN) > 0 ? REPAIR_INERT
-						       : REPAIR_DEAD;
-}
-
-/* Fills the item of any other socket. Returns 0 when it is to be kept as it
- * is. */
-static int plan_socket(struct repair_item *item)
-{
-	int is_inet;
-
-	item->family = socket_int(item->fd, SO_DOMAIN);
-	is_inet = item->family == AF_INET || item->family == AF_INET6;
-	if (is_inet && item->type == SOCK_STREAM)
-		item->action = REPAIR_DEAD;
-	else if (is_inet && item->type == SOCK_DGRAM)
-		item->action = plan_inet_datagram(item);
-	else if (item->family == AF_UNIX)
-		item->action = plan_unix(item);
-	else
-		return 0;
-	return 1;
-}
-
 /* ---- descriptors -------------------------------------------------------- */
 
 /* Fills the item of anything but a socket; 0 when it is to be kept. */
@@ -243,13 +97,13 @@ static int plan_file(struct repair_item *item)
 /* Fills the item for fd; 0 when it is to be kept as it is. */
 static int plan_fd(struct repair_item *item, int fd)
 {
+	int is_planned;
+
 	memset(item, 0, sizeof *item);
 	item->fd = fd;
 	item->options = -1;
-	if (plan_tcp(item))
-		return 1;
-	item->type = socket_int(fd, SO_TYPE);
-	return item->type >= 0 ? plan_socket(item) : plan_file(item);
+	is_planned = socket_plan(item);
+	return is_planned >= 0 ? is_planned : plan_file(item);
 }
 
 static int add_item(struct repair_plan *plan, const struct repair_item *item)
@@ -293,75 +147,6 @@ static int plan_all(struct repair_plan *plan, int epfd)
 }
 
 /* ---- what costs more ---------------------------------------------------- */
-
-/* Calls fn for each line of /proc/self/fdinfo/FD until it returns true. */
-static int any_line(int fd, int (*fn)(const char *line, int arg), int arg)
-{
-	char path[64], *line = NULL;
-	size_t size = 0;
-	int found = 0;
-	FILE *file;
-
-	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	while (!found && getline(&line, &size, file) >= 0)
-		found = fn(line, arg);
-	free(line);
-	fclose(file);
-	return found;
-}
-
-/* POSIX locks are not inherited; these belong to the open file. */
-static int is_lock_line(const char *line, int arg)
-{
-	(void)arg;
-	return !strncmp(line, "lock:", 5) &&
-	       (strstr(line, " FLOCK ") || strstr(line, " OFDLCK "));
-}
-
-/* A registration in an epoll set: "tfd: 5 events: 19 data: ...". */
-static int is_read_line(const char *line, int fd)
-{
-	unsigned events;
-	int target;
-
-	return sscanf(line, "tfd: %d events: %x", &target, &events) == 2 &&
-	       target == fd && events & EPOLLIN;
-}
-
-static int is_epoll_set(int fd)
-{
-	char path[64], what[64];
-	ssize_t len;
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	len = readlink(path, what, sizeof what - 1);
-	if (len < 0)
-		return 0;
-	what[len] = '\0';
-	return !strcmp(what, "anon_inode:[eventpoll]");
-}
-
-/* Whether an event loop of the program waits for fd to be readable. */
-static int is_read_by_loop(int fd)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-	int found = 0;
-
-	if (!dir)
-		return 0;
-	while (!found && (entry = readdir(dir))) {
-		int set = atoi(entry->d_name);
-
-		found = set > STDERR_FILENO && is_epoll_set(set) &&
-			any_line(set, is_read_line, fd);
-	}
-	closedir(dir);
-	return found;
-}
 
 /* Adds the options to those of the plan, where they are new; takes them over.
  * Returns their index or a negative code. */
@@ -408,13 +193,13 @@ static int is_to_change(struct repair_item *item)
 	int mode = item->status & O_ACCMODE;
 
 	if (item->action == REPAIR_REOPEN) {
-		item->is_locked = any_line(item->fd, is_lock_line, 0);
+		item->is_locked = fdinfo_is_locked(item->fd);
 		return item->is_locked ||
 		       (mode == O_RDONLY && !item->is_folder);
 	}
 	/* one for output may be open for both */
 	if (item->action == REPAIR_SILENT)
-		return mode == O_RDONLY || is_read_by_loop(item->fd);
+		return mode == O_RDONLY || fdinfo_is_polled(item->fd);
 	return 1;
 }
 
@@ -538,16 +323,11 @@ static int is_listed(const struct repair_item *item,
 static void fill_listener(struct repair_listener *listener,
 			  const struct repair_item *item)
 {
-	struct tcp_info info;
-
-	read_tcp_info(item->fd, &info);
 	listener->fd = item->fd;
 	listener->family = item->family;
 	listener->type = item->type;
 	listener->port = item->port;
-	/* where TCP_INFO has the limit of a listener's queue */
-	listener->backlog =
-		info.tcpi_sacked ? (int)info.tcpi_sacked : SOMAXCONN;
+	listener->backlog = socket_backlog(item->fd);
 }
 
 int repair_listeners(const struct loop *loop, struct repair_listener **found,
