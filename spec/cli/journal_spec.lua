@@ -8,14 +8,14 @@ describe("journal", function()
 		local log = journal.new(shown, function(line) lines[#lines + 1] = line end,
 			function() return 1700000000 end)
 		log.event("ready", 3, "clone 3\n\xC2\x9Bready")
-		log.event("decision", nil, "0 -> 1 clones")
+		log.event("decision", nil, "0 -> 1 clone")
 		return lines
 	end
 
 	it("is to be parsed where nobody reads it", function()
 		assert.same({
 			"2023-11-14T22:13:20Z ready 3 clone 3 ready",
-			"2023-11-14T22:13:20Z decision - 0 -> 1 clones",
+			"2023-11-14T22:13:20Z decision - 0 -> 1 clone",
 		}, lines_of(terminal.new(false)))
 	end)
 

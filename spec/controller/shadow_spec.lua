@@ -59,9 +59,9 @@ describe("shadow", function()
 		become(20)
 		become(2)
 		assert.same({
-			"shadow other: 1 clones instead of 2: 4 per clone",
+			"shadow other: 1 clone instead of 2: 4 per clone",
 			"shadow other: 5 clones instead of 10: 4 per clone",
-			"shadow other: wants 1 clones, too",
+			"shadow other: wants 1 clone as well",
 		}, told)
 		assert.equal(1, c:report().shadow.differences)
 		assert.is_false(c:report().shadow.differs)

@@ -50,7 +50,7 @@ describe("dry_run", function()
 		assert.same({
 			"would go from 0 to 2 clones: 4 sessions, 2 per clone",
 			"would go from 2 to 5 clones: 40 sessions, 2 per clone (at most 5)",
-			"would go from 5 to 1 clones: 2 sessions, 2 per clone",
+			"would go from 5 to 1 clone: 2 sessions, 2 per clone",
 		}, told)
 		local report = c:report()
 		assert.is_true(report.dry_run)

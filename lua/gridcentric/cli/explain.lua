@@ -1,6 +1,7 @@
 -- Says in words why there are as many clones as there are: a decision, as the ledger has it, and
 -- what came of it. Pure.
 
+local plural = require "gridcentric.util.plural"
 local units = require "gridcentric.util.units"
 
 local explain = {}
@@ -18,7 +19,7 @@ local MOST = 5 -- that are named one by one
 
 local function clones(n)
 	if n == 0 then return "no clone" end
-	return n == 1 and "1 clone" or ("%d clones"):format(n)
+	return plural.count(n, "clone")
 end
 
 local function was(n)

@@ -5,6 +5,7 @@
 local decide = require "gridcentric.config.decide"
 local faults = require "gridcentric.controller.faults"
 local event_dedup = require "gridcentric.controller.event_dedup"
+local plural = require "gridcentric.util.plural"
 local view = require "gridcentric.policy.sandbox.view"
 
 local active_policy = {}
@@ -35,13 +36,9 @@ local function on_fault(self, what, err, is_new)
 	self.event("policy", nil, ("%s failed, %s: %s"):format(what, instead, err))
 end
 
-local function times(n)
-	return n == 1 and "once" or ("%d times"):format(n)
-end
-
 local function on_passed(self, fault)
 	self.event("policy", nil, ("%s works again: it failed %s in %.1f s, last: %s"):format(
-		fault.what, times(fault.count), fault.ended - fault.began, fault.err))
+		fault.what, plural.times(fault.count), fault.ended - fault.began, fault.err))
 end
 
 -- Said once a minute at most.

@@ -3,6 +3,7 @@
 
 local guard = require "gridcentric.util.guard"
 local json = require "gridcentric.util.json"
+local plural = require "gridcentric.util.plural"
 local pool = require "gridcentric.controller.pool"
 
 local commands = {}
@@ -33,7 +34,7 @@ function COMMANDS.scale(c, args)
 	local n, max = math.tointeger(args.clones), c.policy.clones.max
 	if not n or n < 0 then return false, "scale: a number of clones expected" end
 	if n > max then return false, ("scale: clones.max is %d"):format(max) end
-	return hold(c, n, ("held at %d clones"):format(n))
+	return hold(c, n, "held at " .. plural.count(n, "clone"))
 end
 
 local function find(c, args)

@@ -2,6 +2,8 @@
 -- clones is wanted. Decisions are numbered, so that what comes of one can refer to it; `gcscale
 -- why` explains them (explain.lua).
 
+local plural = require "gridcentric.util.plural"
+
 local decisions = {}
 
 -- For JSON: also when it is empty.
@@ -42,8 +44,9 @@ function Decisions:settle(now, active, fleet, sample)
 	if not actions or actions.wanted == self.wanted then return end
 	local before, limit = self.wanted, actions.limit
 	self.last, self.wanted, self.at = self.last + 1, actions.wanted, now
-	self.event("decision", nil, ("%d -> %d clones: %s%s"):format(
-		before, self.wanted, active.reason, limit and (" (%s)"):format(limit) or ""),
+	self.event("decision", nil, ("%d -> %s: %s%s"):format(
+		before, plural.count(self.wanted, "clone"),
+		active.reason, limit and (" (%s)"):format(limit) or ""),
 		{
 			id = self.last,
 			desired = active.desired,

@@ -12,6 +12,7 @@
 local guard = require "gridcentric.util.guard"
 local host_port = require "gridcentric.util.host_port"
 local plan = require "gridcentric.plan"
+local plural = require "gridcentric.util.plural"
 local pool = require "gridcentric.controller.pool"
 local queue = require "gridcentric.util.queue"
 local retirement = require "gridcentric.controller.retirement"
@@ -141,7 +142,7 @@ local function on_launched(self, batch, err, code)
 	local state = #self.pool.ready > 0 and "dead" or "planned"
 	for _, clone in ipairs(failed) do self.pool:move(clone, state) end
 	self.event(code == "GC_EDENIED" and "denied" or "failed", nil,
-		("%d of %d clones could not be made: %s"):format(#failed, #batch, err),
+		("%d of %s could not be made: %s"):format(#failed, plural.count(#batch, "clone"), err),
 		{ wanted = #batch, made = #batch - #failed, code = code, decision = decision })
 end
 

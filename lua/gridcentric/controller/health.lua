@@ -9,6 +9,8 @@
 -- came back. Checks that fail make it unfit until they pass again. Pure: the time is an argument; a
 -- record is data, and belongs to one clone.
 
+local plural = require "gridcentric.util.plural"
+
 local health = {}
 
 ---@class gridcentric.HealthCheck
@@ -57,7 +59,7 @@ function health.failed(record, o, now, why)
 	if now < record.until_ then return end
 	record.failures = record.failures + 1
 	if record.failures < o.failures then return end
-	record.why = ("%d failures in a row, the last: %s"):format(record.failures, why)
+	record.why = ("%s in a row, the last: %s"):format(plural.count(record.failures, "failure"), why)
 	record.span = next_span(record, o, now)
 	record.until_ = now + record.span
 	record.failures = 0
@@ -84,7 +86,8 @@ function health.checked(record, check, now, why)
 	if record.row < (why and check.fall or check.rise) then return end
 	record.row = 0
 	record.sick_since = why and now or nil
-	record.why = why and ("%d checks in a row failed, the last: %s"):format(check.fall, why)
+	record.why = why
+		and ("%s in a row failed, the last: %s"):format(plural.count(check.fall, "check"), why)
 end
 
 ---@param record gridcentric.HealthRecord

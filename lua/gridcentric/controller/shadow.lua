@@ -10,6 +10,7 @@
 
 local active_policy = require "gridcentric.controller.active_policy"
 local plan = require "gridcentric.plan"
+local plural = require "gridcentric.util.plural"
 
 local shadow = {}
 
@@ -68,12 +69,12 @@ end
 local function text_of(self, wanted)
 	local limit = self.limit and (" (%s)"):format(self.limit) or ""
 	if self.is_dry_run then
-		return ("would go from %d to %d clones: %s%s"):format(
-			self.told, self.wanted, self.active.reason, limit)
+		return ("would go from %d to %s: %s%s"):format(
+			self.told, plural.count(self.wanted, "clone"), self.active.reason, limit)
 	end
-	if not self.differs then return ("wants %d clones, too"):format(wanted) end
-	return ("%d clones instead of %d: %s%s"):format(
-		self.wanted, wanted, self.active.reason, limit)
+	if not self.differs then return ("wants %s as well"):format(plural.count(wanted, "clone")) end
+	return ("%s instead of %d: %s%s"):format(
+		plural.count(self.wanted, "clone"), wanted, self.active.reason, limit)
 end
 
 ---Compares with what the service wants, and tells what is new.
