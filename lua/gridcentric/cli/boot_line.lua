@@ -1,5 +1,5 @@
--- Shows on a terminal, on one line, that a virtual machine boots; the line is gone when it does no
--- longer. Elsewhere nothing is shown.
+-- Shows on a line of the terminal how long a virtual machine has been booting, and removes the line
+-- in the end. Shows nothing where there is no terminal.
 
 local uv = require "luv"
 
@@ -10,7 +10,7 @@ local GAP_MS = 1000
 ---@param terminal gridcentric.Terminal stdout's
 ---@param name string of the image
 ---@param write? fun(text: string)
----@return fun() # stops it; may be called twice
+---@return fun() # removes the line; may be called twice
 function boot_line.start(terminal, name, write)
 	if not terminal.is_tty then return function() end end
 	write = write or function(text) io.stdout:write(text):flush() end

@@ -1,5 +1,5 @@
--- Says in words why there are as many clones as there are: a decision, as the ledger has it, and
--- what came of it. Pure.
+-- Explains in words why there are as many clones as there are: a decision in the ledger, and what
+-- followed from it. Pure.
 
 local plural = require "gridcentric.util.plural"
 local units = require "gridcentric.util.units"
@@ -15,7 +15,7 @@ local explain = {}
 ---@field text string
 ---@field json table? details
 
-local MOST = 5 -- that are named one by one
+local MOST = 5 -- clones that are named one by one
 
 local function clones(n)
 	if n == 0 then return "no clone" end
@@ -38,7 +38,7 @@ local function there_were(n)
 	return n == 1 and "There was 1" or ("There were %d"):format(n)
 end
 
----What came of a decision.
+---What followed from a decision.
 ---@class gridcentric.Outcome
 ---@field ready string[] clones
 ---@field gone string[] clones
@@ -76,7 +76,7 @@ local function fall(decision, outcome)
 end
 
 ---@param event gridcentric.LedgerEvent the decision
----@param events gridcentric.LedgerEvent[] what came of it
+---@param events gridcentric.LedgerEvent[] that followed from it
 ---@return string
 function explain.decision(event, events)
 	local decision, outcome = event.json, sort(events)

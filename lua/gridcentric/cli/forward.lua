@@ -1,5 +1,5 @@
--- Passes connections on to one server, by the proxy in tcp mode; who comes before it is known where
--- that is waits.
+-- Passes connections on to one server, by the proxy in tcp mode. Connections that come before the
+-- server's address is known wait.
 --
 --	local relay, err = forward.listen({ host = "127.0.0.1", port = 8080 }, on_error)
 --	relay:open_to("127.64.0.1", 80)
@@ -11,7 +11,7 @@ local forward = {}
 ---@class gridcentric.Forward
 ---@field address string where it listens
 ---@field proxy gridcentric.Proxy
----@field waiting table<integer, true> connections
+---@field waiting table<integer, true> connections that wait for the server
 ---@field host string?
 ---@field port integer?
 local Forward = { __name = "gridcentric.cli.forward" }
@@ -31,7 +31,7 @@ function forward.listen(address, on_error)
 	return self
 end
 
----The server is there.
+---Passes connections on to this server from now on, first those that wait.
 ---@param host string numeric
 ---@param port integer
 function Forward:open_to(host, port)

@@ -1,4 +1,4 @@
--- Shows how far a piece of work is: a line for each step, on a terminal with a bar.
+-- Shows the progress of a piece of work: a line for each step, and a bar on a terminal.
 
 local progress = {}
 
@@ -12,10 +12,10 @@ local function bar(terminal, share)
 end
 
 ---@class gridcentric.Progress: gridcentric.ImageProgress
----@field finish fun() no line is open any more
+---@field finish fun() ends the open line
 
 ---@param terminal gridcentric.Terminal stdout's
----@param steps integer how many there will be
+---@param steps integer how many steps there will be
 ---@param write? fun(text: string)
 ---@return gridcentric.Progress
 function progress.new(terminal, steps, write)

@@ -24,7 +24,7 @@ function clock.new(on_error)
 		return seconds + us / 1e6
 	end
 
-	-- With 0 seconds fn is called when this turn of the loop is over.
+	-- With 0 seconds fn is called at the end of this turn of the loop.
 	function self.after(seconds, fn)
 		local timer = uv.new_timer()
 		local function cancel()

@@ -1,10 +1,10 @@
--- Asks for one page by HTTP, on luv's loop, within limits of time and size.
+-- Fetches one page by HTTP on luv's loop, within limits of time and size.
 --
 --	local cancel = http_get({ host = "127.0.0.1", port = 9100, path = "/metrics" },
 --		{ timeout = 1 }, function(body, err) ... end)
 --
--- Made for metrics: no names are looked up, no redirections followed. It asks in HTTP/1.0, so that
--- the answer comes in one piece and ends with the connection, if not with its Content-Length.
+-- Made for metrics: it neither looks up names nor follows redirections. It speaks HTTP/1.0, so that
+-- the answer comes unchunked and ends with its Content-Length or with the connection.
 
 local close_handle = require "gridcentric.util.close"
 local host_port = require "gridcentric.util.host_port"
@@ -33,8 +33,8 @@ local function request_text(target)
 	}
 end
 
--- Judges a head. Returns the length of the body, or false if it ends with the connection; or nil
--- and what is wrong.
+-- Returns the length of the body, or false if the body ends with the connection; or nil and what is
+-- wrong with the head.
 local function read_head(head)
 	local status, reason = head:match "^HTTP/1%.[01] (%d%d%d) ?([^\r\n]*)"
 	if not status then return nil, "the answer is not HTTP" end
@@ -48,8 +48,7 @@ local function read_head(head)
 	return length or false
 end
 
--- The body of what has been read, once it is complete; nil: it is not, or, with an error, never
--- will be.
+-- Returns the body once it is complete, nil until then, and nil with an error if it never will be.
 local function body_of(text, at_end, max)
 	local head_end = select(2, text:find("\r\n\r\n", 1, true))
 	if not head_end then
@@ -96,11 +95,11 @@ function Get:on_connected(err)
 	self.socket:read_start(function(...) self:on_data(...) end)
 end
 
----Asks for a page.
+---Fetches a page.
 ---@param target gridcentric.HttpTarget
 ---@param limits gridcentric.HttpLimits
 ---@param callback fun(body: string?, err: string?) called once, later; must not raise
----@return fun() cancel the callback will not be called; harmless when it was
+---@return fun() cancel then the callback is not called; harmless afterwards
 return function(target, limits, callback)
 	local get = setmetatable({
 		target = target,

@@ -1,5 +1,5 @@
--- A controller in the real world: with luv's clock, the core's proxy, what the kernel knows of
--- processes, and keys that nobody guesses.
+-- A controller in the real world: with luv's clock, the core's proxy, the kernel's figures about
+-- processes, and session keys that nobody can guess.
 
 local admin = require "gridcentric.live.admin"
 local clock = require "gridcentric.live.clock"
@@ -27,7 +27,7 @@ local function new_instruments(platform, on_error)
 		cpu_time = procfs.cpu_time,
 		private_memory = procfs.private_memory,
 		fetch = fetch,
-		heap = platform.kind == "inside" and heap or nil, -- else the program tells
+		heap = platform.kind == "inside" and heap or nil, -- otherwise the program reports it
 	}
 end
 
@@ -39,7 +39,8 @@ local function open_admin(where, service, on_error)
 	}, on_error)
 end
 
----Listens, and is to be started. Fails if the policy's addresses cannot be had.
+---Listens; the controller still has to be started. Fails if it cannot listen on an address of the
+---policy.
 ---@param policy gridcentric.Policy
 ---@param platform gridcentric.Platform
 ---@param log gridcentric.Log

@@ -1,4 +1,5 @@
--- Asks a clone whether it works, from outside, as a user would: a connect, or a request for a path.
+-- Checks from outside whether a clone works, as a user would: by a connect, or by a request for a
+-- path.
 
 local close_handle = require "gridcentric.util.close"
 local host_port = require "gridcentric.util.host_port"
@@ -13,8 +14,8 @@ local function judge_status(check, status)
 	if not is_good then return ("status %d"):format(status) end
 end
 
--- Looks for the status in what has come so far. True, and why it is not good; or nil: more is to
--- come.
+-- Looks for the status in what has arrived. Returns true, and what is wrong with the status if
+-- anything is; or nil while more is needed.
 local function judge(check, text)
 	local status = text:match "^HTTP/1%.[01] (%d%d%d)[ \r]"
 	if status then return true, judge_status(check, tonumber(status)) end

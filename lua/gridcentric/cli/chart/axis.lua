@@ -1,4 +1,4 @@
--- Where the marks of an axis stand, and what they say.
+-- The marks of an axis: where they stand, and their texts.
 
 local axis = {}
 
@@ -9,7 +9,7 @@ local TIME_STEPS = {
 	H, 2 * H, 3 * H, 6 * H, 12 * H, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY,
 }
 
----A round step by which a count goes from 0 to `most` in at most n steps.
+---The round step that leads from 0 to `most` in n steps or fewer.
 ---@param most number
 ---@param n integer
 ---@return integer
@@ -23,7 +23,7 @@ function axis.count_step(most, n)
 	end
 end
 
--- Seconds since 1970, or since the beginning of something?
+-- Whether a time counts from 1970, and not from the beginning of something.
 local function is_date(time)
 	return time >= 365 * DAY
 end
@@ -47,7 +47,7 @@ local function text(time, step)
 	return os.date(step >= DAY and "%b %d" or step >= MIN and "%H:%M" or "%H:%M:%S", time // 1)
 end
 
--- Hours are those of the local day, not of UTC.
+-- Marks stand at hours of the local day, not of UTC.
 local function zone_offset(time)
 	if not is_date(time) then return 0 end
 	local utc = os.date("!*t", time // 1)
@@ -57,7 +57,7 @@ end
 
 ---@param from number seconds
 ---@param to number
----@param n integer marks at most
+---@param n integer the most marks
 ---@return { at: number, text: string }[]
 function axis.times(from, to, n)
 	local step, marks = time_step(to - from, n), {}

@@ -1,4 +1,5 @@
--- A value over time, cut into columns of a chart: the least and the most in each.
+-- A value over time, divided into the columns of a chart, with the lowest and the highest value of
+-- each column.
 
 local steps = {}
 
@@ -6,7 +7,7 @@ local steps = {}
 ---@field low number[]
 ---@field high number[]
 
----@param s gridcentric.Steps the first at `from` or before
+---@param s gridcentric.Steps the first one at `from` or earlier
 ---@param from number seconds
 ---@param to number
 ---@param n integer columns
@@ -15,7 +16,7 @@ function steps.columns(s, from, to, n)
 	local columns, i, value = { low = {}, high = {} }, 0, nil
 	local ends = from
 	for column = 1, n do
-		local is_carried = i > 0 and s.at[i + 1] ~= ends -- else it held for no time of this one
+		local is_carried = i > 0 and s.at[i + 1] ~= ends -- otherwise it held for no time of this column
 		local low, high = is_carried and value or math.huge, is_carried and value or -math.huge
 		ends = from + (to - from) * column / n
 		while s.at[i + 1] and (s.at[i + 1] < ends or column == n) do

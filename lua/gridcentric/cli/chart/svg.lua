@@ -1,5 +1,5 @@
--- The chart of a replay as one SVG file: users above, the clones of each policy below, and what it
--- cost. It needs nothing beside itself, and goes by what the reader likes: light or dark.
+-- The chart of a replay as an SVG file: users above, the clones of each policy below, and what each
+-- policy cost. The file refers to no other, and follows the reader's preference for light or dark.
 
 local axis = require "gridcentric.cli.chart.axis"
 local steps = require "gridcentric.cli.chart.steps"
@@ -13,8 +13,8 @@ local TOP, LOAD_HEIGHT, GAP, CLONES_HEIGHT = 106, 150, 56, 190
 local AXIS_HEIGHT, ROW = 44, 22
 local NAMES = 170 -- of the table
 
--- Of up to four policies; further ones begin again. Each is told from the others also by those who
--- do not see colours: by its dashes.
+-- Dashes of up to four policies, by which also readers who do not see colours tell them apart.
+-- Further policies start over.
 local DASHES = { "", "7 3", "2 3", "10 3 2 3" }
 
 local STYLE = [[

@@ -1,5 +1,5 @@
--- A chart for a terminal: panels of one time axis, one above the other, of block characters or of
--- plain ASCII.
+-- A chart for a terminal: panels above each other with one time axis, drawn with block characters
+-- or plain ASCII.
 
 local axis = require "gridcentric.cli.chart.axis"
 local steps = require "gridcentric.cli.chart.steps"
@@ -22,7 +22,7 @@ local ASCII = { " ", ".", ":", "#" }
 ---@field width integer columns
 ---@field is_unicode boolean
 
--- How full a cell is, from none to full; what is more than nothing is seen.
+-- The character for a cell. A value above 0 always shows.
 local function cell(value, most, row, shades)
 	local per_row = #shades - 1
 	local level = value / most * HEIGHT * per_row
@@ -45,7 +45,7 @@ local function plot(panel, chart, width, margin)
 	return lines
 end
 
--- The marks under the panels; one that would run into the one before is left out.
+-- The marks under the panels, without those that would run into the one before.
 local function time_line(chart, width, margin)
 	local line = (" "):rep(margin)
 	for _, mark in ipairs(axis.times(chart.from, chart.to, width // 10)) do
