@@ -77,7 +77,7 @@ schema.SECTIONS = {
 			synonyms = { "policy", "rule", "rules", "strategy", "autoscale" } },
 		{ "clones", record(plan.CLONES, "gridcentric.ClonesKeys"), default = {},
 			text = "How many clones there may be.",
-			synonyms = { "replicas", "instances", "workers", "processes", "count", "min", "max" } },
+			synonyms = { "replicas", "instances", "workers", "processes", "min", "max" } },
 		{ "metrics", metrics.metrics, default = {}, text = "Metrics of your own, by name.",
 			see = "METRICS OF YOUR OWN" },
 		{ "on_missing", types.any_of('"hold", "min", "max" or a function',

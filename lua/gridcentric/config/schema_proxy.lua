@@ -60,6 +60,7 @@ schema.HEALTH = options.schema {
 		text = "Time after which a clone whose checks fail is killed and, if wanted, replaced." },
 }
 
+-- The core has the same defaults (csrc/proxy/options.c); schema_spec.lua compares them.
 schema.LIMITS = options.schema {
 	{ "sessions", types.integer(1), default = 100000,
 		text = "Sessions at a time; further users are answered 503." },
