@@ -1,13 +1,14 @@
 /*
- * engine/vm/disk - see engine/vm/disk.h
+ * disk - see disk.h
  *
  * An empty qcow2 file is four clusters: header, table of refcount blocks, a
  * refcount block, L1 table. That is written here, at once, where `qemu-img
- * create` would be a process for each clone. What lies below is not named in
- * it: QEMU is told. (See docs/interop/qcow2.txt of QEMU.)
+ * create` would be a process for each clone. It does not name the layer below:
+ * QEMU is told that by QMP. (See docs/interop/qcow2.txt of QEMU.)
  */
 #include "engine/vm/disk.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,10 +21,10 @@
 
 #define CLUSTER_BITS 16
 #define CLUSTER	     (1 << CLUSTER_BITS)
-/* a cluster is written in 32 parts, so that little is copied up from below */
+/* a cluster is written in 32 parts, so little is copied from the layer below */
 #define EXTENDED_L2 (1 << 4)
 #define L2_ENTRY    16 /* bytes, with EXTENDED_L2 */
-/* what one entry of the L1 table stands for */
+/* bytes of the disk for one entry of the L1 table */
 #define L1_SPAN	       ((int64_t)CLUSTER / L2_ENTRY * CLUSTER)
 #define FIRST_CLUSTERS 3 /* before the L1 table */
 
@@ -98,7 +99,9 @@ static int64_t write_empty(int fd, int64_t size)
 	return code ? code : clusters * CLUSTER;
 }
 
-/* A folder that was asked for is it, or none. */
+/* Opens a new file in the folder of the environment, or nowhere; without one,
+ * in the default folder, or in memory. Returns the descriptor or a negated
+ * errno. */
 static int open_file(void)
 {
 	const char *dir = getenv("GRIDCENTRIC_DISK_DIR");
@@ -153,6 +156,7 @@ struct disk_layer *disk_new(struct disk_layer *below, int64_t size, int number,
 
 struct disk_layer *disk_use(struct disk_layer *layer)
 {
+	assert(!layer || layer->uses > 0);
 	if (layer)
 		layer->uses++;
 	return layer;
@@ -163,6 +167,7 @@ void disk_drop(struct disk_layer *layer)
 	while (layer && --layer->uses == 0) {
 		struct disk_layer *below = layer->below;
 
+		assert(layer->fd >= 0);
 		close(layer->fd);
 		free(layer);
 		layer = below;
@@ -178,6 +183,7 @@ void disk_seal(struct disk_layer *layer)
 
 void disk_is_whole(struct disk_layer *layer)
 {
+	assert(layer->below && layer->depth > 0);
 	disk_drop(layer->below);
 	layer->below = NULL;
 	layer->depth = 0;

@@ -63,7 +63,7 @@ static int copy_member(int file, off_t at, int64_t size, const char *name)
 	return code;
 }
 
-/* Reads the next header at *at. Returns its member's size, or a negative
+/* Reads the header at offset at. Returns its member's size or a negative
  * code. */
 static int64_t read_header(int file, off_t at, struct tar_header *header)
 {
@@ -112,7 +112,7 @@ static int open_tar(struct vm_image *image, int file, int64_t file_size,
 	return 0;
 }
 
-/* The beginning of a qcow2 file, as its version 2 has it; big-endian. */
+/* The beginning of a qcow2 file, as in version 2 of the format; big-endian. */
 struct qcow2_start {
 	char magic[4];
 	uint32_t version;
@@ -126,7 +126,8 @@ struct qcow2_start {
 	uint64_t incompatible; /* features; since version 3 */
 };
 
-/* One that needs another file, or a key, is refused: QEMU would not find it. */
+/* A disk that needs another file, or a key, is refused: QEMU would not find
+ * it. */
 static int open_disk(struct vm_image *image, int file, struct err *err)
 {
 	struct qcow2_start start = { 0 };

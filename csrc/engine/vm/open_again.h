@@ -1,11 +1,11 @@
 /*
- * open_again - one more descriptor of an open file, with a mode and a position
- * of its own, also where the file has no name
+ * open_again - opens an open file a second time, with a mode and a position of
+ * its own; works for files without a name, too
  */
 #ifndef GC_ENGINE_VM_OPEN_AGAIN_H
 #define GC_ENGINE_VM_OPEN_AGAIN_H
 
-/* flags: as for open(). Returns a descriptor (CLOEXEC), or a negated errno. */
+/* flags: as for open(). Returns a CLOEXEC descriptor or a negated errno. */
 int open_again(int fd, int flags);
 
 #endif

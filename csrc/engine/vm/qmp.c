@@ -22,7 +22,7 @@ struct qmp_command {
 	const char *name; /* a literal */
 	char *text;	  /* NULL: it could not be made */
 	size_t len, sent; /* bytes */
-	int fd;		  /* -1: none, or it has gone */
+	int fd;		  /* -1: none, or sent */
 	qmp_done *done;
 	void *owner;
 };
@@ -39,6 +39,7 @@ static struct qmp_command *take_first(struct qmp *qmp)
 {
 	struct qmp_command *first = qmp->first;
 
+	assert(first && qmp->last && !qmp->last->next);
 	qmp->first = first->next;
 	if (!qmp->first)
 		qmp->last = NULL;
@@ -115,6 +116,7 @@ static void send_first(struct qmp *qmp)
 			return;
 		}
 		command->sent += (size_t)n;
+		assert(command->sent <= command->len);
 		if (command->fd >= 0)
 			close(command->fd);
 		command->fd = -1;
@@ -125,7 +127,7 @@ static void send_first(struct qmp *qmp)
 								     : 0));
 }
 
-/* The first of the queue is one that was not sent yet. */
+/* Starts the first command of the queue, which was not sent yet. */
 static void start_first(struct qmp *qmp)
 {
 	if (!qmp->first || !qmp->source.loop || qmp->source.fd < 0)
@@ -136,7 +138,8 @@ static void start_first(struct qmp *qmp)
 		send_first(qmp);
 }
 
-/* Takes arguments. NULL when there is no memory, or the format is wrong. */
+/* The text of a command; takes ownership of arguments. NULL when there is no
+ * memory, or the format is wrong. */
 static char *encode(const char *command, json_t *arguments)
 {
 	json_t *object = arguments ? json_pack("{s:s,s:o}", "execute", command,
@@ -240,7 +243,7 @@ static void on_line(struct qmp *qmp, const char *line, size_t len)
 	json_decref(object);
 }
 
-/* Hands out whole lines; what is called may close the client, or lose it. */
+/* Handles whole lines. A handler may close the client, or lose it. */
 static void on_bytes(struct qmp *qmp)
 {
 	char *end;

@@ -26,6 +26,7 @@ static int write_run(void *owner, const void *data, int64_t at, int64_t len)
 	struct ram_copy *copy = owner;
 	int64_t done = 0, page;
 
+	assert(at % PAGE == 0 && len % PAGE == 0 && at + len <= copy->to->size);
 	while (done < len) {
 		ssize_t n = pwrite(copy->to->fd, (const char *)data + done,
 				   (size_t)(len - done), at + done);
@@ -79,8 +80,8 @@ static int copy_what_differs(struct ram_copy *copy, int64_t at, int64_t end)
 
 /* ---- chunks of the file, [at, end) ------------------------------------- */
 
-/* What is no hole. (Threads share the file's position, which does not matter
- * here.) */
+/* Copies the parts of [at, end) that are not holes. (Threads share the file's
+ * position, which does not matter for SEEK_DATA.) */
 static int copy_data(struct ram_copy *copy, int64_t at, int64_t end,
 		     int (*copy_extent)(struct ram_copy *, int64_t, int64_t))
 {
@@ -102,7 +103,7 @@ static int copy_data(struct ram_copy *copy, int64_t at, int64_t end,
 	return code;
 }
 
-/* What the kernel says was written. */
+/* Copies what was written, by the kernel's answer. */
 static int copy_written(struct ram_copy *copy, int64_t at, int64_t end)
 {
 	struct ram_range ranges[RANGES];
@@ -166,8 +167,8 @@ static void join(struct ram_copy *copy)
 		pthread_join(copy->threads[--copy->nthreads], NULL);
 }
 
-/* Signals are the main thread's affair. Those that could not be started have
- * nothing to do. */
+/* Starts n threads, or as many as can be, with all signals blocked: the main
+ * thread handles them. Returns 0 if there is at least one. */
 static int start_threads(struct ram_copy *copy, int n)
 {
 	sigset_t all, old;
@@ -216,6 +217,7 @@ static void on_finished(struct loop_source *source, uint32_t events)
 
 	if (read(source->fd, &count, sizeof count) != sizeof count)
 		return;
+	assert(atomic_load(&copy->left) == 0);
 	join(copy);
 	close_pagemap(copy);
 	copy->has_ahead = !atomic_load(&copy->failure);
@@ -225,7 +227,7 @@ static void on_finished(struct loop_source *source, uint32_t events)
 	copy->done(copy, &err);
 }
 
-/* From here on the kernel notes what is written, if it can. */
+/* Has the kernel record writes from now on. Returns whether it can. */
 static int begin_tracking(struct ram_copy *copy)
 {
 	struct ram_range ranges[RANGES];
@@ -264,7 +266,8 @@ static int open_copy(struct ram_copy *copy)
 	return code;
 }
 
-/* A master's pagemap is of use only if the kernel tracks. */
+/* Opens the pagemap. Of a master it is only needed if the kernel tracks
+ * writes. */
 static int look_into(struct ram_copy *copy)
 {
 	copy->pagemap = ram_private_open(copy->pid, copy->from, &copy->address);
@@ -282,6 +285,7 @@ int ram_copy(struct ram_copy *copy, enum copy_part part, struct err *err)
 	int n = count_threads(), code;
 
 	assert(!ram_copy_is_busy(copy));
+	assert(copy->from->size == copy->to->size);
 	code = open_copy(copy);
 	copy->part = part;
 	copy->pagemap = -1;

@@ -1,6 +1,7 @@
 /* ram_private - see ram_private.h */
 #include "engine/vm/ram_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,7 +13,7 @@
 
 #define PAGE 4096
 
-/* 0: it is mapped nowhere. */
+/* The address at which pid has mapped the whole file; 0: nowhere. */
 static uint64_t find_mapping(pid_t pid, const struct ram *ram)
 {
 	char path[32], line[512];
@@ -48,8 +49,8 @@ int ram_private_open(pid_t pid, const struct ram *ram, uint64_t *address)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A page that is present, or swapped out, and no file's: bits of pagemap, see
- * the kernel's Documentation/admin-guide/mm/pagemap.rst */
+/* Whether a page exists, in memory or swap, and belongs to no file. The bits of
+ * pagemap: see the kernel's Documentation/admin-guide/mm/pagemap.rst */
 static int is_private(uint64_t entry)
 {
 	int is_present = entry >> 63 & 1, is_swapped = entry >> 62 & 1;
@@ -84,6 +85,7 @@ int ram_private_read(pid_t pid, int pagemap, uint64_t address, int64_t at,
 	int code = buffer ? 0 : -ENOMEM;
 	ssize_t got = 0;
 
+	assert(at % PAGE == 0 && end - at <= RAM_PRIVATE_PART);
 	if (!code && (got = pread(pagemap, entries, size, where)) < 0)
 		code = -errno;
 	else if (!code && got != (ssize_t)size)

@@ -1,8 +1,8 @@
 /*
- * ram_private - what a process has written to a file that it maps privately
+ * ram_private - reads the pages that a process has written to a private mapping
  *
- * Such pages are in no file. The kernel names them (/proc/PID/pagemap) and
- * gives them (process_vm_readv()), to whoever may trace the process.
+ * These pages are in no file. The kernel names them (/proc/PID/pagemap) and
+ * hands them out (process_vm_readv()) to a process that may trace that one.
  */
 #ifndef GC_ENGINE_VM_RAM_PRIVATE_H
 #define GC_ENGINE_VM_RAM_PRIVATE_H
@@ -12,14 +12,14 @@
 
 #include "engine/vm/ram.h"
 
-/* Opens /proc/PID/pagemap, and finds where pid has mapped the whole file. The
- * descriptor, or a negated errno. */
+/* Opens /proc/PID/pagemap, and stores where pid has mapped the whole file.
+ * Returns the descriptor or a negated errno; -ESRCH: it is not mapped. */
 int ram_private_open(pid_t pid, const struct ram *ram, uint64_t *address);
 
 /*
- * Calls write(owner, data, at, len) for all runs of private pages in the part
- * [at, end) of the mapping, which is at most RAM_PRIVATE_PART. Returns 0, a
- * negated errno, or what write() returned if that is not 0.
+ * Calls write(owner, data, at, len) for each run of private pages in the part
+ * [at, end) of the mapping, which is at most RAM_PRIVATE_PART bytes. Returns 0,
+ * a negated errno, or the first result of write() that is not 0.
  */
 int ram_private_read(pid_t pid, int pagemap, uint64_t address, int64_t at,
 		     int64_t end,

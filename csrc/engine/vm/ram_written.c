@@ -43,7 +43,8 @@ int ram_written(int pagemap, uint64_t address, int64_t end, int64_t *at,
 
 	if (n < 0)
 		return -errno;
-	/* of a process that has ended it may say that nothing was written */
+	/* for a process that has ended, the answer may be that nothing was
+	 * written */
 	if (pread(pagemap, &entry, sizeof entry,
 		  (off_t)(address / PAGE * sizeof entry)) != sizeof entry)
 		return -ESRCH;

@@ -1,6 +1,7 @@
 /* vm - see vm.h */
 #include "engine/vm/vm.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 
 /* ---- starting ---------------------------------------------------------- */
 
-/* A pair of sockets: ours non-blocking, the far end QEMU's. */
+/* Makes a pair of sockets: near is ours and non-blocking, far is QEMU's. */
 static int make_pair(int *near, int *far)
 {
 	int sv[2];
@@ -136,6 +137,7 @@ int vm_take_channel(struct vm *vm)
 {
 	int channel = vm->channel;
 
+	assert(channel >= 0);
 	vm->channel = -1;
 	return channel;
 }
@@ -144,6 +146,7 @@ pid_t vm_take_process(struct vm *vm)
 {
 	pid_t pid = vm->pid;
 
+	assert(vm->pidfd.loop);
 	vm->pid = 0;
 	loop_change(&vm->pidfd, EPOLLET);
 	return pid;

@@ -1,11 +1,12 @@
 /*
  * vm - one QEMU process: its channels, its console, its end
  *
- *	vm_launch(vm, &plan, &err)	starts it; what it says comes by
- *					vm->qmp and vm->channel
- *	vm_end(vm)			kills it, unless a domain does that
+ *	vm_launch(vm, &plan, &err)	starts it; vm->qmp and vm->channel lead
+ *					to QEMU and to the guest's agent
+ *	vm_take_process(vm)		a domain watches and kills it from now on
+ *	vm_end(vm)			closes all, and kills it if no domain does
  *
- * What it is started with, and is kept from, see engine/vm/command.h.
+ * Its command line and its rights: command.h.
  */
 #ifndef GC_ENGINE_VM_VM_H
 #define GC_ENGINE_VM_VM_H
@@ -24,45 +25,49 @@
 struct vm {
 	struct loop *loop;
 	struct qmp qmp;
-	int channel;		  /* to its agent; -1: it is a client's now */
-	pid_t pid;		  /* 0: it was not started, or is reaped */
-	struct loop_source pidfd; /* until its end is a domain's affair */
+	int channel;		  /* to its agent; -1: taken, or not open */
+	pid_t pid;		  /* 0: not started, taken, or reaped */
+	struct loop_source pidfd; /* watched until the process is taken */
 	struct loop_source console;
-	char tail[VM_TAIL]; /* of the console */
+	char tail[VM_TAIL]; /* last bytes of the console */
 	size_t tail_len;
-	struct ram *ram;      /* its own, or, of a clone, what it maps */
+	struct ram *ram;      /* that it maps */
 	struct lan_port *lan; /* NULL: none */
 	int is_clone;
 	/* as in struct qmp: */
 	void (*event)(struct qmp *qmp, const char *name, json_t *data);
 	void (*lost)(struct qmp *qmp, const struct err *err);
-	/* bytes of its console; may be NULL */
+	/* Bytes of its console came. May be NULL. */
 	void (*said)(struct vm *vm, const char *data, size_t len);
-	/* It ended, while it was no domain's. */
+	/* QEMU has ended, and its process was not taken. */
 	void (*ended)(struct vm *vm);
-	/* After vm_end(), when nothing refers to it any more: frees it. */
+	/* Called after vm_end(), when nothing refers to the VM any more: frees
+	 * it. */
 	void (*closed)(struct vm *vm);
 };
 
-/* Starts it; *vm is zeroed but for loop and the functions, which are
- * joined by those of its QMP client. Its RAM is used once more by the VM, and
- * plan->far is filled here, but for the tap. Returns 0 or a negative code; then
- * nothing is held. */
+/*
+ * Starts QEMU. *vm is zeroed except loop and the functions. Fills plan->far,
+ * except the tap, and adds a use of plan->ram. Returns 0, or a negative code:
+ * nothing is held then.
+ */
 int vm_launch(struct vm *vm, struct vm_plan *plan, struct err *err);
 
-/* The channel is the caller's. */
+/* Hands the channel to the caller. */
 int vm_take_channel(struct vm *vm);
 
-/* Its process is the caller's, who watches it, and ends it. */
+/* Hands the process to the caller, which watches it and ends it. */
 pid_t vm_take_process(struct vm *vm);
 
-/* Closes all; kills it, if it is no domain's. `closed` comes later. */
+/* Closes all channels, and kills the process if it was not taken. `closed` is
+ * called later. */
 void vm_end(struct vm *vm);
 
-/* It has ended: reads what it said last. */
+/* Reads what is left of the console of a QEMU that has ended. */
 void vm_read_rest(struct vm *vm);
 
-/* The last line on its console that says something; "" where there is none. */
+/* Copies the last line of the console that is not blank; "" if there is none.
+ * Returns line. */
 const char *vm_last_line(const struct vm *vm, char *line, size_t size);
 
 #endif

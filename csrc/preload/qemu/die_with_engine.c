@@ -1,9 +1,10 @@
 /*
- * die_with_engine - preloaded into QEMU: ends it where its engine has ended
- * before the kernel was asked to see to that
+ * die_with_engine - preloaded into QEMU: ends it if the engine has ended before
+ * the death signal was set
  *
- * setpriv asks for a death signal and then starts QEMU. An engine that is
- * killed just before leaves a process with another parent behind.
+ * setpriv asks the kernel for a death signal and then starts QEMU. If the engine
+ * is killed just before that, the signal never comes; but the process has
+ * another parent by then.
  */
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,16 +1,16 @@
 /*
  * ram_track - preloaded into the QEMU of a VM that clones are made from: has
- * the kernel tell which pages of its RAM are written
+ * the kernel record which pages of its RAM are written
  *
- * The RAM is the file that is open as descriptor GRIDCENTRIC_TRACK_FD names;
- * when QEMU maps it shared, the mapping is registered for asynchronous write
- * protection (userfaultfd, Linux 6.7): whoever may look into the process can
- * then ask for the pages written since he asked last (PAGEMAP_SCAN, see
- * csrc/engine/vm/ram_written.h). A write to a page that is protected costs one
- * short fault, in the kernel alone.
+ * $GRIDCENTRIC_TRACK_FD is the number of the RAM file's descriptor. When QEMU
+ * maps that file shared, the mapping is registered for asynchronous write
+ * protection (userfaultfd, Linux 6.7). A process that may trace QEMU can then
+ * ask for the pages that were written since its last question (PAGEMAP_SCAN, see
+ * csrc/engine/vm/ram_written.h). The first write to a protected page costs one
+ * short fault inside the kernel.
  *
- * It works without rights, also for writes by the kernel and by KVM. Where the
- * kernel does not know this, nothing happens, and the engine compares pages.
+ * This needs no privileges, and covers writes by the kernel and by KVM. With an
+ * older kernel nothing happens, and the engine compares pages.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -43,7 +43,8 @@ static int is_ram(int fd)
 	       st.st_ino == ram.st_ino;
 }
 
-/* The descriptor stays open: with it the protection would go. */
+/* Registers a mapping. The descriptor stays open: closing it would end the
+ * protection. */
 static void track(void *start, size_t len)
 {
 	struct uffdio_api api = { .api = UFFD_API,
