@@ -1,6 +1,7 @@
 /* child - see child.h */
 #include "agent/child.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,13 +47,14 @@ int child_start(struct child *child, struct loop *loop, struct freezer *freezer,
 	snprintf(text, sizeof text, "%d", port);
 	if (port)
 		setenv("PORT", text, 1);
-	/* who listens on loopback alone is not reached from outside */
+	/* a program that listens on loopback is not reached from outside */
 	setenv("HOST", "0.0.0.0", 0);
 	code = spawn(child, argv);
 	if (inside)
 		freezer_leave(freezer);
 	if (code)
 		return err_set(err, code, "%s", argv[0]);
+	assert(child->pid > 0 && ended);
 	child->ended = ended;
 	code = process_watch(&child->pidfd, loop, child->pid, on_exit_seen);
 	return code ? err_set(err, code, "watching %s", argv[0]) : 0;

@@ -2,6 +2,7 @@
 #include "agent/connections.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -53,6 +54,7 @@ static int add(struct list *list, const struct inet_diag_msg *msg)
 		list->items = item;
 		list->cap = cap;
 	}
+	assert(list->n < list->cap);
 	item = &list->items[list->n++];
 	memset(item, 0, sizeof *item);
 	item->sdiag_family = msg->idiag_family;

@@ -1,10 +1,10 @@
 /*
- * connections - the TCP connections of the VM
+ * connections - the TCP connections and listeners of the VM
  *
- * In a clone those to other hosts are the master's: they are destroyed as by
- * `ss -K`, so that programs see ECONNABORTED instead of talking into the
- * master's stream. Both ends of a loopback connection were cloned, so these
- * live on; listeners stay. It needs the kernel's modules inet_diag and
+ * In a clone, connections to other hosts belong to the master. They are
+ * destroyed, as by `ss -K`: programs see ECONNABORTED instead of writing into
+ * the master's stream. Both ends of a loopback connection were cloned, so these
+ * live on, and so do listeners. This needs the kernel's modules inet_diag and
  * tcp_diag, built with INET_DIAG_DESTROY.
  */
 #ifndef GC_AGENT_CONNECTIONS_H
@@ -23,8 +23,8 @@ int connections_destroy(struct netlink *diag, struct err *err);
 
 enum listening {
 	LISTENING_NOWHERE,
-	LISTENING_LOOPBACK, /* at 127.0.0.1 or the like alone */
-	LISTENING,	    /* where others reach it */
+	LISTENING_LOOPBACK, /* on 127.0.0.1 or the like only */
+	LISTENING,	    /* where other hosts reach it */
 };
 
 /* Whether something listens on the TCP port; with *port 0: on any, which is

@@ -1,9 +1,9 @@
 /*
- * entropy - gives the kernel's random generator what a clone does not share
+ * entropy - reseeds the kernel's random generator with bytes from the host
  *
- * Master and clones have the same state of it: until it is reseeded, all of
- * them draw the same bytes. Bytes that are credited alone are mixed in some
- * time later; so the generator is told to take them now.
+ * Master and clones share the state of the generator: until it is reseeded, all
+ * of them draw the same bytes. Credited bytes alone would be mixed in some time
+ * later, so the generator is told to use them at once.
  */
 #ifndef GC_AGENT_ENTROPY_H
 #define GC_AGENT_ENTROPY_H
@@ -12,9 +12,9 @@
 
 #include "base/err.h"
 
-#define ENTROPY_LEAST 32 /* bytes that make a clone's numbers its own */
+#define ENTROPY_LEAST 32 /* bytes that a clone needs */
 
-/* The generator: a descriptor, or a negative code. */
+/* Opens the generator. Returns a descriptor or a negative code. */
 int entropy_open(struct err *err);
 
 /* Credits len bytes as random, and reseeds. Returns 0 or a negative code. */

@@ -1,6 +1,7 @@
 /* freezer - see freezer.h */
 #include "agent/freezer.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ static int find_root(struct freezer *freezer)
 	return -ENOENT;
 }
 
-/* From the line "0::/path". */
+/* Reads the agent's own cgroup from the line "0::/path". */
 static int find_own(struct freezer *freezer)
 {
 	FILE *file = fopen("/proc/self/cgroup", "re");
@@ -97,6 +98,7 @@ static int add(struct freezer *freezer, const char *path)
 		return -E2BIG;
 	if (asprintf(&copy, "%s%s", freezer->root, path) < 0)
 		return -ENOMEM;
+	assert(freezer->n >= 0 && freezer->n < FREEZER_MAX);
 	freezer->frozen[freezer->n].fd = -1;
 	freezer->frozen[freezer->n++].path = copy;
 	return 0;
@@ -104,7 +106,7 @@ static int add(struct freezer *freezer, const char *path)
 
 static int list_below(struct freezer *freezer, const char *path);
 
-/* One cgroup, named by its path below the root: taken, or looked into. */
+/* Adds the cgroup `path`, below the root, or looks into it. */
 static int look_at(struct freezer *freezer, const char *path)
 {
 	if (is_above_agent(freezer, path))
@@ -112,7 +114,7 @@ static int look_at(struct freezer *freezer, const char *path)
 	return strcmp(path, "/init.scope") ? add(freezer, path) : 0;
 }
 
-/* Takes what is to be frozen of the cgroups directly below path. */
+/* Adds the cgroups below path that are to be frozen. */
 static int list_below(struct freezer *freezer, const char *path)
 {
 	char full[PATH_MAX];
@@ -181,7 +183,7 @@ static int is_frozen(int events)
 	return strstr(text, "frozen 1") != NULL;
 }
 
-/* Waits until a cgroup stands still. A change of the file is an event. */
+/* Waits until a cgroup is frozen: the file reports changes as events. */
 static int wait_frozen(const char *cgroup, int64_t until_ms)
 {
 	struct pollfd events = { .events = POLLPRI };
@@ -189,7 +191,7 @@ static int wait_frozen(const char *cgroup, int64_t until_ms)
 	int code = 0;
 
 	events.fd = open_of(cgroup, "cgroup.events", O_RDONLY);
-	if (events.fd < 0) /* it has ended? */
+	if (events.fd < 0) /* it may have ended */
 		return events.fd == -ENOENT ? 0 : events.fd;
 	while (!code && !is_frozen(events.fd)) {
 		left = until_ms - loop_now();
@@ -226,6 +228,7 @@ int freezer_freeze(struct freezer *freezer, struct err *err)
 {
 	int code;
 
+	assert(freezer->n == 0); /* not frozen twice */
 	if (!freezer->root[0])
 		return err_say(err, -ENOSYS, "freezing: no cgroup v2 here");
 	code = find_own(freezer);
@@ -245,7 +248,7 @@ void freezer_thaw(struct freezer *freezer)
 	ssize_t n = 0;
 	int i;
 
-	/* all at once, as near as can be */
+	/* as close together as possible */
 	for (i = 0; i < freezer->n; i++)
 		if (freezer->frozen[i].fd >= 0)
 			n = write(freezer->frozen[i].fd, "0", 1);

@@ -18,10 +18,10 @@
 #define FREEZER_MAX 256	 /* cgroups frozen at a time */
 #define FREEZER_MS  2000 /* until all of them have to be frozen */
 
-/* A cgroup that stands still. */
+/* A cgroup that is frozen. */
 struct frozen {
 	char *path;
-	int fd; /* of its cgroup.freeze, for the thaw; -1: it has ended */
+	int fd; /* cgroup.freeze, for the thaw; -1: the cgroup has ended */
 };
 
 struct freezer {
@@ -31,22 +31,23 @@ struct freezer {
 	struct frozen frozen[FREEZER_MAX];
 };
 
-/* Finds cgroup v2, or mounts it at /sys/fs/cgroup where nothing is. Returns
- * 0 or a negative code: there can be no snapshot then. */
+/* Finds cgroup v2, or mounts it at /sys/fs/cgroup. Returns 0, or a negative
+ * code: no snapshot can be made then. */
 int freezer_init(struct freezer *freezer, struct err *err);
 
 /*
- * Freezes, and waits until all stand still, blocking; programs may sleep in
- * the kernel for as long as FREEZER_MS. On error nothing is frozen.
+ * Freezes all programs, and waits until they stand still, which blocks for up to
+ * FREEZER_MS: a program may sleep in the kernel. Returns 0, or a negative code:
+ * nothing is frozen then.
  */
 int freezer_freeze(struct freezer *freezer, struct err *err);
 
-/* Lets all go on. */
+/* Lets all programs go on. Harmless if none is frozen. */
 void freezer_thaw(struct freezer *freezer);
 
 /*
- * Around the start of a program: what this process starts between enter and
- * leave is in the programs' cgroup. Returns 0 or a negative code.
+ * What this process starts between enter and leave is in the programs' cgroup.
+ * enter returns 0 or a negative code.
  */
 int freezer_enter(struct freezer *freezer, struct err *err);
 void freezer_leave(struct freezer *freezer);

@@ -28,7 +28,7 @@ int machine_first(struct machine *machine, const struct identity *identity,
 {
 	int code;
 
-	if (identity->random.len) /* if not, the kernel gathers some itself */
+	if (identity->random.len) /* otherwise the kernel gathers its own */
 		entropy_feed(machine->entropy, identity->random.p,
 			     identity->random.len, err);
 	code = network_look(&machine->network, err);

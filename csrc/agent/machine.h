@@ -1,5 +1,5 @@
 /*
- * machine - what makes this VM the machine that it is: random numbers, cards,
+ * machine - makes this VM a machine of its own: random numbers, cards,
  * connections, host name, machine id
  *
  *	machine_open(&machine, &err);		at the start
@@ -34,11 +34,11 @@ struct machine {
  * missing. */
 int machine_open(struct machine *machine, struct err *err);
 
-/* The first IDENTITY. */
+/* Sets the VM up by its first IDENTITY. */
 int machine_first(struct machine *machine, const struct identity *identity,
 		  struct err *err);
 
-/* A clone may be made. */
+/* Prepares for a snapshot: opens files, finds interfaces. */
 int machine_look(struct machine *machine, struct err *err);
 
 /* This is a clone now. In this order: random bytes before anything draws some,

@@ -1,18 +1,17 @@
 /*
- * gridcentric-agent - runs in a VM, beside its programs, and speaks for them
- * to the engine outside
+ * gridcentric-agent - runs in a VM and connects its programs to the engine
  *
  *	gridcentric-agent [--socket PATH] [--port-name NAME | --port PATH]
  *			  [-- PROGRAM ARGUMENT ...]
  *
- * --socket	where programs find it: $GRIDCENTRIC_AGENT, else
+ * --socket	where programs connect; the default is $GRIDCENTRIC_AGENT, or
  *		/run/gridcentric/agent
- * --port-name	of the virtio-serial port to the engine: port.h
- * --port	a device, or a unix socket, instead
+ * --port-name	name of the virtio-serial port to the engine: port.h
+ * --port	path of a device or unix socket to use instead
  *
- * PROGRAM is started once the VM knows who it is; when it ends, so does the
- * agent, with its exit status, or 128 + the number of the signal. SIGTERM and
- * SIGINT are handed to it.
+ * PROGRAM is started once the VM knows who it is. When it ends, the agent ends
+ * with its exit status, or 128 + the number of the signal. The agent passes
+ * SIGTERM and SIGINT on to it.
  */
 #include <getopt.h>
 #include <signal.h>

@@ -1,10 +1,10 @@
 /*
  * network - gives the VM's network cards their addresses
  *
- * The cards are those of the kernel's Ethernet interfaces that stand on a bus,
- * in the order of their places there, as the engine put them; whatever their
- * names. Behind them come the virtual ones (of which a VM has none of its
- * own), in the order they were made.
+ * Cards are the Ethernet interfaces on a bus, in the order of their places
+ * there, which is the engine's; their names do not matter. Virtual interfaces
+ * come after them, in the order in which they were made (a VM has none at
+ * first).
  */
 #ifndef GC_AGENT_NETWORK_H
 #define GC_AGENT_NETWORK_H
@@ -14,7 +14,7 @@
 
 #define NETWORK_MAX_CARDS 8
 
-/* What a card is to have; "": that stays as it is. IPv4. */
+/* The settings of a card; "": leave it as it is. IPv4. */
 struct network_card {
 	char mac[18];	  /* "52:54:67:63:00:01" */
 	char address[20]; /* "10.77.0.1/16" */
@@ -25,32 +25,33 @@ struct network_card {
 struct network_device {
 	char name[16];
 	int index;
-	int has_ipv6; /* an address, at least one made of its MAC */
+	int has_ipv6; /* an address, such as the one made of its MAC */
 };
 
-/* Zeroed to start with, but for network_open(). */
+/* Zeroed before network_open(). */
 struct network {
 	int sock;	      /* for settings */
 	struct netlink route; /* for lists */
 	int ndevices;
 	struct network_device devices[NETWORK_MAX_CARDS];
-	int n; /* cards that were set up, and how */
+	int n; /* cards that are set up, and their settings */
 	struct network_card cards[NETWORK_MAX_CARDS];
 };
 
+/* Opens the socket for requests. Returns 0 or a negative code. */
 int network_open(struct network *network, struct err *err);
 
 /*
- * Looks which interfaces there are: before the first network_apply(), and
- * before a snapshot, so that a clone has not to. Later ones take it that none
- * is new. Returns 0 or a negative code, as all of these.
+ * Finds the interfaces: before the first network_apply(), and before a snapshot,
+ * so that a clone need not. network_apply() assumes that none is new since.
+ * Returns 0 or a negative code.
  */
 int network_look(struct network *network, struct err *err);
 
 /*
- * Sets up the first n cards and the loopback interface. Nothing is done for a
- * card that is to have what it was given last. Neighbours and routes of an old
- * MAC or address are forgotten. -ENODEV where there are fewer cards.
+ * Sets up the first n cards and the loopback interface. A card whose settings
+ * have not changed is left alone. Neighbours and routes of an old MAC or address
+ * are forgotten. Returns 0 or a negative code; -ENODEV: there are fewer cards.
  */
 int network_apply(struct network *network, const struct network_card *cards,
 		  int n, struct err *err);

@@ -1,10 +1,10 @@
 /*
- * port - finds and opens the agent's way to the engine
+ * port - finds and opens the agent's port to the engine
  *
- * In a VM it is a virtio-serial port, a device that udev names
- * /dev/virtio-ports/NAME; where no udev runs, sysfs tells which
- * /dev/vportNpM has the name. A path may be given instead: of a device, or of
- * a unix socket on which somebody plays the engine.
+ * In a VM this is a virtio-serial port. udev names the device
+ * /dev/virtio-ports/NAME; without udev, sysfs says which /dev/vportNpM has the
+ * name. Instead, a path can be given: of a device, or, for tests, of a unix
+ * socket on which another program plays the engine.
  */
 #ifndef GC_AGENT_PORT_H
 #define GC_AGENT_PORT_H
@@ -14,9 +14,8 @@
 #define PORT_NAME "org.gridcentric.agent"
 
 /*
- * Opens the port of that name or, where path is not NULL, what is there.
- * Returns the descriptor, or a negative code with err set; -ENOENT: it is not
- * there, or not yet.
+ * Opens the port of that name, or path if it is not NULL. Returns the descriptor,
+ * or a negative code with err set; -ENOENT: there is no such port, or not yet.
  */
 int port_open(const char *name, const char *path, struct err *err);
 

@@ -1,6 +1,7 @@
 /* programs - see programs.h */
 #include "agent/programs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,10 +15,10 @@
 
 #include "base/unix_socket.h"
 
-/* An operation under way. */
+/* An operation that is not answered yet. */
 struct op {
-	int64_t number; /* for the engine */
-	int64_t own;	/* the program's */
+	int64_t number; /* to the engine */
+	int64_t own;	/* to the program */
 	struct op *next;
 };
 
@@ -32,8 +33,8 @@ struct program {
 
 /* ---- operations -------------------------------------------------------- */
 
-/* Takes operation `number` out of the program's. Returns whether it is one of
- * them, and its own number. */
+/* Removes operation `number` from the program's list and stores the program's
+ * own number. Returns whether it was there. */
 static int take_op(struct program *program, int64_t number, int64_t *own)
 {
 	struct op **at, *op;
@@ -45,6 +46,7 @@ static int take_op(struct program *program, int64_t number, int64_t *own)
 		*at = op->next;
 		if (!op->next)
 			program->ops_end = at;
+		assert(program->nops > 0);
 		program->nops--;
 		free(op);
 		return 1;
@@ -94,6 +96,7 @@ static void drop(struct program *program)
 	forget_ops(program);
 	if (all->watcher == program)
 		all->watcher = NULL;
+	assert(all->n > 0 && *program->self == program);
 	*program->self = program->next;
 	if (program->next)
 		program->next->self = program->self;
@@ -105,42 +108,49 @@ static void on_ended(struct channel *channel, int err)
 	drop(container_of(channel, struct program, channel));
 }
 
-/* Sends what was passed on. What many of them say in one turn may be more than
- * a channel keeps, so that is looked at after each message. */
+/* Where messages to the engine are written. The port is open whenever programs
+ * are heard. */
+static struct wire_buf *engine_out(struct programs *all)
+{
+	assert(channel_is_open(all->engine));
+	return channel_out(all->engine);
+}
+
+/* Sends what was passed on. Many programs may say more in one turn than a
+ * channel keeps, so programs are held back after each message, if need be. */
 static void send_on(struct programs *all)
 {
 	channel_send(all->engine);
 	programs_flow(all);
 }
 
-/* The error of an operation, for any kind of it. */
-static void refuse(struct program *program, int64_t op, int code,
-		   const char *text)
+/* Answers an operation of any kind with an error. */
+static void refuse_op(struct program *program, int64_t op, int code,
+		      const char *text)
 {
 	wire_put(channel_out(&program->channel), WIRE_DONE, op, WIRE_INT(code),
 		 text);
 	channel_send(&program->channel);
 }
 
-static void request(struct program *program, struct wire_msg *msg)
+static void pass_on_op(struct program *program, struct wire_msg *msg)
 {
-	struct channel *engine = program->all->engine;
 	int64_t own = wire_int(msg);
 	struct op *op;
 
 	if (program->nops >= PROGRAMS_MAX_OPS) {
-		refuse(program, own, -EAGAIN,
-		       "too many operations of this program are under way");
+		refuse_op(program, own, -EAGAIN,
+			  "too many operations of this program are under way");
 		return;
 	}
 	op = add_op(program, own);
 	if (!op) {
-		refuse(program, own, -ENOMEM, "the agent is out of memory");
+		refuse_op(program, own, -ENOMEM, "the agent is out of memory");
 		return;
 	}
-	if (wire_relay_op(channel_out(engine), msg, op->number)) {
+	if (wire_relay_op(engine_out(program->all), msg, op->number)) {
 		take_op(program, op->number, &own);
-		refuse(program, own, -EMSGSIZE, "the request is too long");
+		refuse_op(program, own, -EMSGSIZE, "the request is too long");
 		return;
 	}
 	send_on(program->all);
@@ -148,23 +158,23 @@ static void request(struct program *program, struct wire_msg *msg)
 
 static void pass_on(struct program *program, const struct wire_msg *msg)
 {
-	wire_relay(channel_out(program->all->engine), msg);
+	wire_relay(engine_out(program->all), msg);
 	send_on(program->all);
 }
 
-static void watch(struct program *program, const struct wire_msg *msg)
+static void become_watcher(struct program *program, const struct wire_msg *msg)
 {
 	program->all->watcher = program;
 	pass_on(program, msg);
 }
 
-static void hello(struct program *program, struct wire_msg *msg)
+static void on_hello(struct program *program, struct wire_msg *msg)
 {
 	struct programs *all = program->all;
 	struct wire_buf *out = channel_out(&program->channel);
 	int64_t version = wire_int(msg);
 
-	wire_str(msg); /* token: who reaches the socket may speak */
+	wire_str(msg); /* token: whoever reaches the socket may speak */
 	if (program->said_hello || version != WIRE_VERSION ||
 	    wire_int(msg) != ROLE_DOMAIN) {
 		drop(program);
@@ -187,16 +197,16 @@ static void on_message(struct channel *channel, struct wire_msg *msg)
 		return;
 	}
 	switch (msg->type) {
-	case WIRE_HELLO: hello(program, msg); break;
+	case WIRE_HELLO: on_hello(program, msg); break;
 	case WIRE_TICKET_REQUEST:
 	case WIRE_TICKET_INFO:
 	case WIRE_TICKET_RELEASE:
 	case WIRE_CLONE:
 	case WIRE_LIST:
 	case WIRE_KILL:
-	case WIRE_STOP: request(program, msg); break;
+	case WIRE_STOP: pass_on_op(program, msg); break;
 	case WIRE_METRIC: pass_on(program, msg); break;
-	case WIRE_WATCH: watch(program, msg); break;
+	case WIRE_WATCH: become_watcher(program, msg); break;
 	case WIRE_EVENT:
 	case WIRE_REPORT:
 	case WIRE_ANSWER:
@@ -215,7 +225,7 @@ static int is_held(const struct programs *programs)
 	return programs->held || programs->full;
 }
 
-/* Says why, as an engine would that cannot work. */
+/* Refuses a connection with the message of an engine that cannot work. */
 static void turn_away(int fd)
 {
 	struct wire_buf out = { 0 };
@@ -225,7 +235,7 @@ static void turn_away(int fd)
 		      "too many programs use the agent"))
 		n = send(fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	wire_free(&out);
-	(void)n; /* it sees the end in any case */
+	(void)n; /* the program sees the end in any case */
 	close(fd);
 }
 
@@ -239,6 +249,7 @@ static void add_program(struct programs *programs, int fd)
 		close(fd);
 		return;
 	}
+	assert(programs->n < PROGRAMS_MAX);
 	program->all = programs;
 	program->ops_end = &program->ops;
 	program->next = programs->first;
@@ -263,7 +274,8 @@ static void on_connection(struct loop_source *source, uint32_t events)
 		turn_away(fd);
 }
 
-static void listen_to(struct programs *programs)
+/* Reads from all programs, or from none. */
+static void update_reading(struct programs *programs)
 {
 	struct program *program, *next;
 	int held = is_held(programs);
@@ -280,7 +292,7 @@ void programs_hold(struct programs *programs, int held)
 	if (programs->held == held)
 		return;
 	programs->held = held;
-	listen_to(programs);
+	update_reading(programs);
 }
 
 void programs_flow(struct programs *programs)
@@ -290,7 +302,7 @@ void programs_flow(struct programs *programs)
 	if (full == programs->full)
 		return;
 	programs->full = full;
-	listen_to(programs);
+	update_reading(programs);
 }
 
 void programs_drop(struct programs *programs)
@@ -309,7 +321,7 @@ void programs_answer(struct programs *programs, struct wire_msg *msg)
 	while (program && !take_op(program, number, &own))
 		program = program->next;
 	if (!program)
-		return; /* it has ended meanwhile */
+		return; /* the program has ended since */
 	wire_relay_op(channel_out(&program->channel), msg, own);
 	channel_send(&program->channel);
 }
@@ -322,8 +334,8 @@ void programs_tell_watcher(struct programs *programs, struct wire_msg *msg)
 		wire_relay(channel_out(&watcher->channel), msg);
 		channel_send(&watcher->channel);
 	} else if (msg->type == WIRE_COMMAND) {
-		wire_put(channel_out(programs->engine), WIRE_ANSWER,
-			 wire_int(msg), WIRE_INT(-EPERM),
+		wire_put(engine_out(programs), WIRE_ANSWER, wire_int(msg),
+			 WIRE_INT(-EPERM),
 			 "no program of this VM has a controller");
 		channel_send(programs->engine);
 	}
@@ -360,7 +372,7 @@ static void make_folders(const char *path)
 	for (slash = strchr(folder + 1, '/'); slash;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		mkdir(folder, 0755); /* where that fails, bind() does */
+		mkdir(folder, 0755); /* if that fails, bind() fails, too */
 		*slash = '/';
 	}
 }
@@ -375,8 +387,8 @@ int programs_listen(struct programs *programs, struct loop *loop,
 	programs->engine = engine;
 	programs->held = 1;
 	make_folders(path);
-	unlink(path); /* of an agent that was here before */
-	/* programs of all users of the VM: they are of one tenant */
+	unlink(path); /* left by an agent that was killed */
+	/* for all users of the VM, which has one tenant */
 	fd = unix_socket_listen(AT_FDCWD, path, 0666, PROGRAMS_MAX);
 	if (fd < 0)
 		return err_set(err, fd, "%s", path);
