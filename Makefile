@@ -147,6 +147,8 @@ DEPS = gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-luv lua-lpeg \
 # what virtual machines, and building their images, need besides
 DEPS_VM = qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs fdisk mtools \
 	syslinux syslinux-common xz-utils zstd
+# what examples/debian/make-image needs besides
+DEPS_DEBIAN_IMAGE = mmdebstrap
 DEPS_TEST = lua-busted lua-check luarocks mandoc man-db zsh fish curl procps strace \
 	haproxy nginx apache2-utils wrk chromium chromium-driver fonts-dejavu-core valgrind cppcheck clang clang-format \
 	libclang-rt-dev prometheus prometheus-node-exporter
@@ -238,6 +240,11 @@ check-invariants: all spec-modules
 		$(addprefix $(CHECKED)/lib/gridcentric/gridcentric-,engine preload.so)
 	@$(CHECK) --env GRIDCENTRIC_ENGINE=$(abspath $(CHECKED))/lib/gridcentric/gridcentric-engine \
 		$(SPEC)
+
+# A stock Debian in virtual machines: many minutes, and a Debian mirror.
+check-debian-image: all
+	@.ci/install-packages $(DEPS_DEBIAN_IMAGE)
+	@$(CHECK) spec/examples/debian_image.lua
 
 comma = ,
 empty =
@@ -380,6 +387,7 @@ help:
 	@echo 'make check-asan, check-valgrind    the suite under a sanitizer, under valgrind'
 	@echo 'make check-invariants    the suite with an engine that checks itself at each turn'
 	@echo 'make check-debian13    builds and tests in a Debian 13 set up for it; needs root'
+	@echo 'make check-debian-image    builds, boots and clones examples/debian; needs root'
 	@echo 'make fuzz       feeds the parsers, each for FUZZ_SECONDS'
 	@echo 'make bench      measures; BENCH=name: these only; bench-vm: virtual machines'
 	@echo 'make lint       what luacheck, cppcheck and clang-format find; format: mends C'
@@ -387,7 +395,7 @@ help:
 	@echo 'make install    into PREFIX, /usr/local; below DESTDIR'
 	@echo 'make clean      removes what was built'
 
-.PHONY: all tools deps deps-vm deps-test run run-vm env spec-modules test check check-invariants check-asan check-asan-vm \
+.PHONY: check-debian-image all tools deps deps-vm deps-test run run-vm env spec-modules test check check-invariants check-asan check-asan-vm \
 	check-valgrind check-debian13 fuzz bench bench-stamped bench-vm lint format generate install install-lua install-c clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
