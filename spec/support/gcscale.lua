@@ -78,7 +78,7 @@ function gcscale.launch(t, file, args, env)
 		table.unpack(args or {}) }
 	command.env = env
 	local p = t.spawn(command)
-	p:line("listens on", 20000)
+	p:line "listens on"
 	return p, port
 end
 

@@ -86,12 +86,53 @@ local function build(t, path, what)
 	return path
 end
 
-function vm.image(t, name, what)
-	if not images[name] then
-		-- in the folder of the spec file's own process, which its runner removes
-		images[name] = build(t, tmp.new() .. "/" .. name .. ".img", what)
+-- The newest change of a file, or of what is in a folder.
+local function changed_at(path)
+	local stat = assert(uv.fs_stat(path), path)
+	local newest = stat.mtime.sec
+	if stat.type ~= "directory" then return newest end
+	for name in uv.fs_scandir_next, uv.fs_scandir(path) do
+		newest = math.max(newest, changed_at(path .. "/" .. name))
 	end
-	return images[name]
+	return newest
+end
+
+-- The same of all that an image is made of.
+local function newest_part(what)
+	local newest = changed_at(paths.root .. "/lua/gridcentric")
+	local function look_at(path) newest = math.max(newest, changed_at(path)) end
+	look_at(paths.agent)
+	look_at(paths.core)
+	for _, path in pairs(what.files or { what.app }) do look_at(path) end
+	return newest
+end
+
+-- Differs where images do.
+local function checksum(what)
+	local words = { what.app or "", what.program or "" }
+	for _, kind in ipairs { "files", "hooks" } do
+		for key, value in pairs(what[kind] or {}) do words[#words + 1] = key .. "=" .. value end
+	end
+	table.sort(words)
+	local text, sum = table.concat(words, "\n"), 0
+	for i = 1, #text do sum = (sum * 31 + text:byte(i)) & 0xffffffff end
+	return sum
+end
+
+-- Images are kept in the build folder, for other spec files and later runs: to build one takes as
+-- long as to boot it.
+function vm.image(t, name, what)
+	if images[name] then return images[name] end
+	local path = ("%s/spec/images/%08x/%s.img"):format(paths.build, checksum(what), name)
+	local stat = uv.fs_stat(path)
+	if not stat or stat.mtime.sec <= newest_part(what) then
+		files.make_folder(path:match "^(.*)/")
+		-- another spec file may build the same
+		local part = build(t, ("%s.%d"):format(path, uv.os_getpid()), what)
+		assert(uv.fs_rename(part, path))
+	end
+	images[name] = path
+	return path
 end
 
 function vm.puppet_image(t)

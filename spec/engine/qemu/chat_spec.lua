@@ -27,7 +27,7 @@ local function start(t)
 	local image = vm.image(t, "chat", { app = paths.examples .. "/chat" })
 	local file, folder = gcscale.policy_file(t, policy(image))
 	local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:0" }
-	local port = p:line("listens on http://127.0.0.1:(%d+)", 60000)
+	local port = p:line("listens on http://127.0.0.1:(%d+)")
 	return vm.of(t, p, folder:match "[^/]*$"), tonumber(port)
 end
 
@@ -37,7 +37,7 @@ User.__index = User
 
 function User:ask(path, query)
 	local answer = assert(self.t.http {
-		port = self.port, path = path .. "?" .. query, jar = self.jar, timeout_ms = 20000,
+		port = self.port, path = path .. "?" .. query, jar = self.jar,
 	})
 	assert.equal(200, answer.status, answer.body)
 	return json.decode(answer.body)
@@ -118,14 +118,14 @@ describe("the chat demo on machines #qemu", function()
 
 			-- of a room that somebody is still in, the machine stays
 			for i = 2, 5 do users[i]:part() end
-			for _ = 1, 2 do m.process:line("clone [23] ended", 30000) end
+			for _ = 1, 2 do m.process:line("clone [23] ended") end
 			wait_dead(t, domains[2].pid)
 			wait_dead(t, domains[3].pid)
 			assert.same({ 0, 1 }, vmids(m))
 			assert.same({ [1] = 1 }, sessions(m))
 			assert.same({ "ada: I am ada", "grace: I am grace" }, users[1]:heard())
 			users[1]:part()
-			m.process:line("clone 1 ended", 30000)
+			m.process:line("clone 1 ended")
 			wait_dead(t, domains[1].pid)
 			assert.same({ 0 }, vmids(m))
 

@@ -151,7 +151,7 @@ describe("a machine with a disk #qemu", function()
 				local n = layers(t, folder)
 				m:clone(master)
 				return layers(t, folder) == n + 1
-			end, 30000, "a clone upon a layer that was frozen before")
+			end, nil, "a clone upon a layer that was frozen before")
 			assert(uv.kill(engine_of(t).pid, "sigkill"))
 			m.process:wait()
 			t.wait_until(function() return #vm.machines(t) == 0 end, nil, "the end of all machines")
@@ -179,7 +179,7 @@ describe("a machine with a disk #qemu", function()
 					assert(master:eval(("return gc.kill(%d)"):format(clone.vmid)))
 				end
 			end
-			t.wait_until(function() return layers(t, folder) <= 4 end, 30000, "a merged disk")
+			t.wait_until(function() return layers(t, folder) <= 4 end, nil, "a merged disk")
 			local clone = m:clone(master)
 			note(clone, "its own")
 			note(master, "the end")

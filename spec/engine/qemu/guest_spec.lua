@@ -51,7 +51,7 @@ local function output(t, p)
 		local program = p:eval "return kept.program"
 		return program.status and program
 	end
-	local program = t.wait_until(look, 20000, "the end of the program")
+	local program = t.wait_until(look, nil, "the end of the program")
 	assert.same({ 0, 0 }, { program.status, program.signal }, program.said)
 	return program.said
 end
@@ -276,7 +276,7 @@ describe("a second program in a machine #qemu", function()
 			local two = t.wait_until(function()
 				local domain = m:domains()[2]
 				return domain and domain.state == "ready" and m:puppet(2)
-			end, 20000, "its clone")
+			end, nil, "its clone")
 			assert.equal("ticket is granted for 1 clones\nclone number 2\n", output(t, two))
 			assert.is_true(master:call("kill", 1)) -- it waits until it is alone
 			assert.is_true(master:call("kill", 2))
@@ -341,11 +341,11 @@ describe("the three lines of 2011, in a machine #qemu", function()
 			local port = t.free_port()
 			local p = t.spawn { paths.gcscale, "run-image", image, "--port", "8080", "--accel", "tcg",
 				"--memory", "128M", "--forward", "127.0.0.1:" .. port }
-			p:line("so is 127.0.0.1:" .. port, 60000)
+			p:line("so is 127.0.0.1:" .. port)
 			local m, seen, jars = vm.of(t, p, "chat"), {}, {}
 			for i = 1, 5 do
 				jars[i] = {}
-				local answer = t.http { port = port, path = "/who", jar = jars[i], timeout_ms = 20000 }
+				local answer = t.http { port = port, path = "/who", jar = jars[i] }
 				seen[i] = json.decode(answer.body).vmid
 			end
 			assert.same({ 1, 1, 2, 2, 3 }, seen)
@@ -357,10 +357,10 @@ describe("the three lines of 2011, in a machine #qemu", function()
 			assert.equal(5, m:status().report.sessions)
 			-- who dies is replaced; those that it served are served by others
 			uv.kill(m:domains()[3].pid, "sigkill")
-			p:line("^autoscale: clone 3 died", 10000)
-			local answer = t.http { port = port, path = "/who", jar = jars[5], timeout_ms = 20000 }
+			p:line("^autoscale: clone 3 died")
+			local answer = t.http { port = port, path = "/who", jar = jars[5] }
 			assert.is_truthy(({ [1] = true, [2] = true, [4] = true })[json.decode(answer.body).vmid])
-			p:line("^autoscale: clone 4 ready", 10000)
+			p:line("^autoscale: clone 4 ready")
 			assert.equal(0, (p:stop()))
 		end)
 	end)

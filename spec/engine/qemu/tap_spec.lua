@@ -41,8 +41,8 @@ describe("machines on taps #qemu", function()
 				return p.stdout
 			end
 			-- in whichever order
-			local first = service:line("clone %d ready in %d+ ms at (10%.[%d.]+):8001", 60000)
-			local second = service:line("clone %d ready in %d+ ms at (10%.[%d.]+):8001", 60000)
+			local first = service:line("clone %d ready in %d+ ms at (10%.[%d.]+):8001")
+			local second = service:line("clone %d ready in %d+ ms at (10%.[%d.]+):8001")
 			assert.not_equal(first, second)
 			for _, ip in ipairs { first, second } do
 				inside("bash", "-c", ("exec 3<>/dev/tcp/%s/8001"):format(ip))
