@@ -410,19 +410,3 @@ int channel_open(struct channel *channel, struct loop *loop, int fd,
 	channel->ended = ended;
 	return loop_add(loop, &channel->source, fd, EPOLLIN, on_ready);
 }
-
-int channel_rewire(struct channel *channel, int fd)
-{
-	struct loop *loop = channel->source.loop;
-	int code;
-
-	close(loop_release(&channel->source));
-	code = loop_add(loop, &channel->source, fd, EPOLLIN, on_ready);
-	if (code) {
-		loop_timer_stop(&channel->retry);
-		free_buffers(channel, 1);
-		return code;
-	}
-	channel_send(channel);
-	return 0;
-}

@@ -85,13 +85,6 @@ void channel_pause(struct channel *channel, int paused);
 /* Stops sending until it is called with 0: what is written waits. */
 void channel_hold(struct channel *channel, int held);
 
-/*
- * Goes on over another socket, which becomes the channel's; the old one is
- * closed, what is written and received stays. Returns 0 or a negated errno:
- * the channel is closed then, and fd the caller's.
- */
-int channel_rewire(struct channel *channel, int fd);
-
 /* Handles what has arrived by now, without waiting for the loop to tell. */
 void channel_receive(struct channel *channel);
 

@@ -71,9 +71,15 @@ static void note_release(struct scheduler *s, struct schedule_request *r,
 	c->released[c->nreleased++] = place;
 }
 
+static void start_nothing(struct scheduler *s, struct schedule_request *r,
+			  int place)
+{
+}
+
 static const struct scheduler_ops scheduler_ops = {
 	.request = request_nothing,
 	.cancel = cancel_nothing,
+	.started = start_nothing,
 	.release = note_release,
 };
 

@@ -6,7 +6,6 @@
  *		"ended", errno's name or nil
  *	channel:put(text, fd or nil)	-- writes a REPORT, that is not sent yet
  *	channel:send(), channel:hold(on), channel:pause(on)
- *	channel:rewire(fd)		-- -> true, or nil, text, name
  *	channel:unsent()		-- -> bytes
  *	channel:turn(timeout_ms)	-- -> number of handlers run
  *	channel:close()			-- also in a handler
@@ -184,21 +183,6 @@ static int pause_channel(lua_State *L)
 	return finish(c, 0);
 }
 
-static int rewire(lua_State *L)
-{
-	int fd = (int)luaL_checkinteger(L, 2);
-	int code = channel_rewire(&get(L)->channel, fd);
-
-	if (code) {
-		lua_pushnil(L);
-		lua_pushstring(L, err_text(code));
-		lua_pushstring(L, err_name(code));
-		return 3;
-	}
-	lua_pushboolean(L, 1);
-	return 1;
-}
-
 static int unsent(lua_State *L)
 {
 	lua_pushinteger(L, (lua_Integer)channel_out(&get(L)->channel)->len);
@@ -232,11 +216,15 @@ static int new_pair(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{ "put", put },		  { "send", send_out },
-	{ "hold", hold },	  { "pause", pause_channel },
-	{ "rewire", rewire },	  { "unsent", unsent },
-	{ "turn", turn },	  { "close", close_channel },
-	{ "free", free_channel }, { "__gc", free_channel },
+	{ "put", put },
+	{ "send", send_out },
+	{ "hold", hold },
+	{ "pause", pause_channel },
+	{ "unsent", unsent },
+	{ "turn", turn },
+	{ "close", close_channel },
+	{ "free", free_channel },
+	{ "__gc", free_channel },
 	{ NULL, NULL },
 };
 

@@ -47,16 +47,6 @@ function End:heard()
 	return texts, bytes, fd
 end
 
--- Puts a new socket in the place of the one that it has; gives the old far end.
-function End:rewire()
-	local near, far_end = spec_channel.pair()
-	local old = self.far_end
-	self.far_end = far_end
-	self.fds[#self.fds + 1] = far_end
-	assert(self.channel:rewire(near))
-	return old
-end
-
 function End:is_closed() return spec_channel.receive(self.far_end) == "" end
 
 -- What it was told, in order; on(what, ...) is called then.
@@ -210,98 +200,5 @@ describe("a channel that is paused", function()
 		e.channel:pause(false)
 		e:turn()
 		assert.same({ { "message", "one", 0 }, { "ended", "EPROTO" } }, e.told)
-	end))
-end)
-
-describe("a channel that gets another socket", function()
-	it("goes on over it, and closes the old one", with_end(function(e)
-		e:write "old"
-		e:say(frame "a")
-		local old = e:rewire()
-		assert.equal(frame "old", (spec_channel.receive(old)))
-		assert.equal("", (spec_channel.receive(old)))
-		e:write "new"
-		e:say(frame "b")
-		assert.same({ "new" }, (e:heard()))
-		assert.same({ { "message", "a", 0 }, { "message", "b", 0 } }, e.told)
-	end))
-
-	it("sends there what was held, when it is held no more", with_end(function(e)
-		e.channel:hold(true)
-		e.channel:put("one", open_zero())
-		e:write "two"
-		local old = e:rewire()
-		assert.equal("", (spec_channel.receive(old)))
-		assert.same({}, (e:heard()))
-		e.channel:hold(false)
-		local texts, _, fd = e:heard()
-		assert.same({ "one", "two" }, texts)
-		uv.fs_close(fd)
-	end))
-
-	it("sends there what the old one did not take", with_end(function(e)
-		local text = ("x"):rep(900000)
-		e:write(text)
-		local left = e.channel:unsent()
-		assert.is_true(left > 0)
-		e:rewire()
-		local _, bytes = e:heard()
-		assert.equal(frame(text):sub(-left), bytes)
-	end))
-
-	it("keeps what it has received", with_end(function(e)
-		local bytes = frame "whole"
-		e:say(bytes:sub(1, 9))
-		e:rewire()
-		e:say(bytes:sub(10))
-		assert.same({ { "message", "whole", 0 } }, e.told)
-	end))
-
-	it("stays paused, and does not spin", with_end(function(e)
-		e.channel:pause(true)
-		e:rewire()
-		spec_channel.send(e.far_end, frame "later")
-		e:turn()
-		assert.equal(0, e.channel:turn())
-		assert.same({}, e.told)
-		e.channel:pause(false)
-		e:turn()
-		assert.same({ { "message", "later", 0 } }, e.told)
-	end))
-
-	it("is told of the new one's end, not of the old one's", with_end(function(e)
-		local old = e:rewire()
-		assert.equal(old, table.remove(e.fds, 1))
-		uv.fs_close(old)
-		e:turn()
-		assert.same({}, e.told)
-		uv.fs_close(table.remove(e.fds))
-		e:turn()
-		assert.same({ { "ended" } }, e.told)
-	end))
-
-	it("can get it in a message", with_end(function(e)
-		e.on = function(_, text) if text == "go" then e:rewire() end end
-		e:say(frame "go" .. frame "behind it")
-		e:say(frame "over the new one")
-		assert.same({ { "message", "go", 0 }, { "message", "behind it", 0 },
-			{ "message", "over the new one", 0 } }, e.told)
-	end))
-
-	it("is closed, with all that it held, when that cannot be watched", with_end(function(e, t)
-		e.channel:hold(true)
-		e.channel:put("never", open_zero())
-		e:say(frame "half":sub(1, 9))
-		local path = t.tmpdir() .. "/file"
-		local file = assert(uv.fs_open(path, "w", 384))
-		assert.same({ nil, "Operation not permitted", "EPERM" }, { e.channel:rewire(file) })
-		assert.equal(path, procfs.descriptors("self")[file])
-		uv.fs_close(file)
-		assert.equal(0, zeroes())
-		assert.equal(0, e.channel:unsent())
-		assert.is_true(e:is_closed())
-		e.channel:hold(false)
-		e:turn()
-		assert.same({}, e.told)
 	end))
 end)

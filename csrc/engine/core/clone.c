@@ -12,7 +12,7 @@
 
 #define CLONE_TIMEOUT_MS 10000 /* from its turn to its READY */
 
-static int timeout_ms(void)
+int clone_timeout_ms(void)
 {
 	return setting_ms("GRIDCENTRIC_CLONE_TIMEOUT", CLONE_TIMEOUT_MS);
 }
@@ -121,7 +121,8 @@ static void on_deadline(struct loop_timer *timer)
 	struct err err;
 
 	err_say(&err, -GC_ENOTREADY, "clone %d was not ready after %d ms: %s",
-		domain->vmid, timeout_ms(), engine->backend.ops->late_because);
+		domain->vmid, clone_timeout_ms(),
+		engine->backend.ops->late_because);
 	if (source && domain->spawn != SPAWN_DONE)
 		fail_waiting(engine, source, &err);
 	domain_fail(domain, &err);
@@ -131,8 +132,8 @@ void clone_begun(struct domain *domain)
 {
 	assert(domain->spawn == SPAWN_WAITING);
 	domain->spawn = SPAWN_BEGUN;
-	loop_timer_start(&domain->engine->loop, &domain->deadline, timeout_ms(),
-			 on_deadline);
+	loop_timer_start(&domain->engine->loop, &domain->deadline,
+			 clone_timeout_ms(), on_deadline);
 }
 
 static void spawn(struct domain *domain)

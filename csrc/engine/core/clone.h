@@ -16,6 +16,9 @@
 
 #include "engine/core/core.h"
 
+/* How long a source, and then each clone, may take. */
+int clone_timeout_ms(void);
+
 /* Begins the clone at a place of the job's ticket. Returns 0, also where it
  * fails as a domain, or a negative code: there is no domain. */
 int clone_begin(struct job *job, int place, struct err *err);

@@ -43,6 +43,7 @@ static void end(struct job *job)
 	const struct domain *source = job->source;
 
 	assert(job->state == JOB_CLONING && job->left == 0);
+	assert(!job->deadline.loop);
 	TAILQ_REMOVE(&engine->jobs, job, link);
 	engine->backend.ops->drop(&engine->backend, &job->image);
 	answer(job);
@@ -83,6 +84,7 @@ static void on_image(struct image *image, struct err *err)
 	int i;
 
 	assert(job->state != JOB_CLONING);
+	loop_timer_stop(&job->deadline);
 	job->state = JOB_CLONING;
 	if (!err->code && job->engine->is_ending)
 		err_say(err, -ECANCELED, "all domains are being ended");
@@ -104,6 +106,19 @@ static void on_image(struct image *image, struct err *err)
 		end(job);
 }
 
+/* The program has not named its listeners. */
+static void on_late(struct loop_timer *timer)
+{
+	struct job *job = container_of(timer, struct job, deadline);
+	struct backend *backend = &job->engine->backend;
+	struct err err;
+
+	err_say(&err, -GC_ENOTREADY, "no clone was made within %d ms: %s",
+		clone_timeout_ms(), backend->ops->late_because);
+	backend->ops->drop(backend, &job->image);
+	on_image(&job->image, &err);
+}
+
 static void run(struct job *job)
 {
 	struct backend *backend = &job->engine->backend;
@@ -115,8 +130,13 @@ static void run(struct job *job)
 	/* a live source that has named its listeners is its own image */
 	if (!job->image.source || !backend->ops->is_live) {
 		job->image.source = job->source;
-		if (!backend->ops->snapshot(backend, &job->image, &err))
+		if (!backend->ops->snapshot(backend, &job->image, &err)) {
+			if (backend->ops->is_live)
+				loop_timer_start(&job->engine->loop,
+						 &job->deadline,
+						 clone_timeout_ms(), on_late);
 			return;
+		}
 	}
 	on_image(&job->image, &err);
 }
@@ -268,4 +288,5 @@ void job_check(const struct job *job)
 	       domain_find(engine, job->source_vmid) == job->source);
 	assert(!job->source || job->source->state != DOMAIN_ENDED);
 	assert(job->source || job->state == JOB_CLONING);
+	assert(!job->deadline.loop || job->state == JOB_SNAPSHOT);
 }

@@ -33,6 +33,7 @@ struct job {
 	struct domain *source; /* NULL: it has ended */
 	int source_vmid;
 	struct image image;
+	struct loop_timer deadline; /* for a live source's listeners */
 	int left;	       /* clones that are neither ready nor failed */
 	int nvmids;	       /* clones that are ready ... */
 	int *vmids;	       /* ... and their numbers */

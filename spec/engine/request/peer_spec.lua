@@ -13,10 +13,11 @@ if puppet.missing then
 end
 
 local INSIDE, OUTSIDE, DOMAIN = 0, 1, 2 -- enum wire_role
-local STOPPING, ENDED = 2, 3
+local READY, STOPPING, ENDED = 1, 2, 3
 local NO_PROCESS = 1 << 30 -- above the greatest process number
 local EPROTO, EDIED, EREPAIR, ENOTREADY, ENOMEM = -4012, -4009, -4008, -4010, -12
 local me = math.tointeger(uv.os_getpid())
+local RUNNER = assert(package.searchpath("gridcentric.service", package.path))
 
 local Peer = {}
 Peer.__index = Peer
@@ -300,6 +301,23 @@ describe("an engine", function()
 			local _, code = owner:next("CLONED")
 			assert.equal(ENOTREADY, code)
 			for vmid = 1, 3 do assert.is_nil(pid_of(owner, vmid)) end
+		end)
+	end)
+
+	it("does not wait for ever for a program that does not answer", function()
+		puppet.run(function(t)
+			local owner = start(t, { GRIDCENTRIC_CLONE_TIMEOUT = "0.3" }, nil, OUTSIDE)
+			local port = t.free_port()
+			owner:say("START", 4, port, paths.scripts, "lua5.4", RUNNER, "puppet.lua", "127.0.0.1:" .. port)
+			local told
+			repeat told = { owner:next("DOMAIN") } until told[2] == READY
+			uv.kill(told[3], "sigstop")
+			owner:say("CLONE", 2, get_ticket(owner, 2))
+			local _, code, text = owner:next("CLONED")
+			assert.equal(ENOTREADY, code)
+			assert.equal("no clone was made within 300 ms: "
+				.. "the program did not return to its event loop", text)
+			owner.channel:close()
 		end)
 	end)
 
