@@ -197,7 +197,7 @@ describe("the proxy in tcp mode", function()
 	describe("after a clean end", function()
 		-- Curl reads what a server sends before it closes, at a limited rate.
 		local function fetch(t, p, rate, total)
-			local curl = t.spawn { "curl", "-sS", "--http0.9", "--limit-rate", rate, "-o",
+			local curl = t.spawn { "curl", "-sS", "--limit-rate", rate, "-o",
 				t.tmpdir() .. "/all", "-w", "%{size_download}", "http://127.0.0.1:" .. p.port .. "/",
 				foreign = true }
 			assert.equal(0, curl:wait(400000), curl.stderr)
@@ -208,7 +208,7 @@ describe("the proxy in tcp mode", function()
 			local total = 1500000
 			run(function(c)
 				c:read_until "\r\n\r\n"
-				c:write(("x"):rep(total))
+				c:write("HTTP/1.0 200 OK\r\n\r\n" .. ("x"):rep(total))
 			end, function(t, p) fetch(t, p, "300k", total) end, { stall_timeout_ms = 1000 },
 				{ timeout_ms = 60000 })
 		end)
@@ -217,7 +217,7 @@ describe("the proxy in tcp mode", function()
 			local total = 400000
 			run(function(c)
 				c:read_until "\r\n\r\n"
-				c:write(("x"):rep(total))
+				c:write("HTTP/1.0 200 OK\r\n\r\n" .. ("x"):rep(total))
 			end, function(t, p) fetch(t, p, "30k", total) end, { stall_timeout_ms = 4000 },
 				{ timeout_ms = 100000 })
 		end)
