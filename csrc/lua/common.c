@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <limits.h>
 
 int lua_fail(lua_State *L, const struct err *err)
 {
@@ -16,4 +17,13 @@ int lua_fail(lua_State *L, const struct err *err)
 struct gc *lua_check_core(lua_State *L, int index)
 {
 	return *(struct gc **)luaL_checkudata(L, index, LUA_CORE);
+}
+
+int lua_check_int(lua_State *L, int index)
+{
+	lua_Integer value = luaL_checkinteger(L, index);
+
+	luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, index,
+		      "out of range");
+	return (int)value;
 }

@@ -17,4 +17,7 @@ int lua_fail(lua_State *L, const struct err *err);
 /* The open core at index, or an argument error. */
 struct gc *lua_check_core(lua_State *L, int index);
 
+/* The integer argument at index, which must fit into an int. */
+int lua_check_int(lua_State *L, int index);
+
 #endif

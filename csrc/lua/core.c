@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "base/setting.h"
@@ -19,14 +18,13 @@
 #include "guest/agent.h"
 #include "guest/call.h"
 #include "guest/guest.h"
-#include "guest/launch.h"
 #include "guest/op.h"
 #include "lua/common.h"
 #include "lua/event.h"
 #include "lua/proxy.h"
 #include "lua/session.h"
+#include "lua/tools.h"
 #include "repair/uv.h"
-#include "wire/control.h"
 
 static const char *const roles[] = { "inside", "outside", "domain", NULL };
 
@@ -206,20 +204,12 @@ static int push_begun(lua_State *L, int64_t op, const struct err *err)
 	return 1;
 }
 
-static int check_int(lua_State *L, int index)
-{
-	lua_Integer value = luaL_checkinteger(L, index);
-
-	luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, index,
-		      "out of range");
-	return (int)value;
-}
-
 static int core_request_ticket(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
-	int maxcpus = check_int(L, 2), minvms = check_int(L, 3);
-	int mincpuspervm = check_int(L, 4), timeout_ms = check_int(L, 5);
+	int maxcpus = lua_check_int(L, 2), minvms = lua_check_int(L, 3);
+	int mincpuspervm = lua_check_int(L, 4),
+	    timeout_ms = lua_check_int(L, 5);
 	struct err err = { 0 };
 
 	return push_begun(L,
@@ -266,7 +256,7 @@ static int core_list_domains(lua_State *L)
 static int core_kill(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
-	int vmid = check_int(L, 2);
+	int vmid = lua_check_int(L, 2);
 	struct err err = { 0 };
 
 	return push_begun(L, guest_kill(gc, vmid, &err), &err);
@@ -277,7 +267,7 @@ static int core_kill(lua_State *L)
 static int core_start(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
-	int port = check_int(L, 2);
+	int port = lua_check_int(L, 2);
 	const char *dir = luaL_checkstring(L, 3);
 	struct err err = { 0 };
 	const char **argv;
@@ -300,7 +290,7 @@ static int core_start(lua_State *L)
 static int int_field(lua_State *L, int index, const char *key)
 {
 	lua_getfield(L, index, key);
-	return check_int(L, -1);
+	return lua_check_int(L, -1);
 }
 
 /* A text stays on the stack, so that its pointer stays valid. */
@@ -316,7 +306,7 @@ static const char *text_field(lua_State *L, int index, const char *key)
 static int core_start_vm(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
-	int port = check_int(L, 2);
+	int port = lua_check_int(L, 2);
 	struct err err = { 0 };
 	struct guest_vm vm;
 
@@ -328,7 +318,7 @@ static int core_start_vm(lua_State *L)
 	vm.accel = text_field(L, 3, "accel");
 	vm.network = text_field(L, 3, "network");
 	lua_getfield(L, 3, "spare");
-	vm.spare = lua_isnil(L, -1) ? 0 : check_int(L, -1);
+	vm.spare = lua_isnil(L, -1) ? 0 : lua_check_int(L, -1);
 	lua_getfield(L, 3, "has_lan");
 	vm.has_lan = lua_toboolean(L, -1);
 	return push_begun(L, guest_start_vm(gc, port, &vm, &err), &err);
@@ -338,7 +328,7 @@ static int core_start_vm(lua_State *L)
 static int core_stop(lua_State *L)
 {
 	struct gc *gc = lua_check_core(L, 1);
-	int vmid = check_int(L, 2), grace_ms = check_int(L, 3);
+	int vmid = lua_check_int(L, 2), grace_ms = lua_check_int(L, 3);
 	struct err err = { 0 };
 
 	return push_begun(L, guest_stop(gc, vmid, grace_ms, &err), &err);
@@ -350,7 +340,7 @@ static int core_stop(lua_State *L)
 static int core_record(lua_State *L)
 {
 	guest_record(lua_check_core(L, 1), luaL_checkstring(L, 2),
-		     check_int(L, 3), luaL_optstring(L, 4, ""),
+		     lua_check_int(L, 3), luaL_optstring(L, 4, ""),
 		     luaL_optstring(L, 5, ""));
 	return 0;
 }
@@ -412,76 +402,8 @@ static int core_answer(lua_State *L)
  * within that time, then itself */
 static int core_end_all(lua_State *L)
 {
-	lua_pushboolean(L,
-			guest_end_all(lua_check_core(L, 1), check_int(L, 2)));
-	return 1;
-}
-
-/* ---- functions of the module ------------------------------------------- */
-
-/* core.agent_path() -> socket of this VM's agent; nil: this is no VM */
-static int agent_path(lua_State *L)
-{
-	lua_pushstring(L, guest_agent_path());
-	return 1;
-}
-
-/* core.engine_path() -> path, or nil, err, code */
-static int engine_path(lua_State *L)
-{
-	struct err err = { 0 };
-	char path[PATH_MAX];
-
-	if (launch_path(path, sizeof path, &err))
-		return lua_fail(L, &err);
-	lua_pushstring(L, path);
-	return 1;
-}
-
-/*
- * core.control(socket path, json or nil, timeout_ms) -> an engine's state
- * {name=, cpus=, free=, report=, domains=}; with json, the text of the answer;
- * or nil, err, code. Blocks: only for command lines.
- */
-static int control(lua_State *L)
-{
-	const char *path = luaL_checkstring(L, 1);
-	const char *json = luaL_optstring(L, 2, NULL);
-	int timeout_ms = check_int(L, 3);
-	struct control_answer answer;
-	struct wire_str text;
-	struct err err = { 0 };
-
-	if (control_ask(path, json, timeout_ms, &answer, &err))
-		return lua_fail(L, &err);
-	if (answer.msg.type == WIRE_STATE) {
-		lua_event_state(L, &answer.msg);
-		free(answer.frame);
-		return 1;
-	}
-	err.code = (int)wire_int(&answer.msg);
-	if (err.code) {
-		lua_pushnil(L);
-		lua_pushfstring(L, "%s: ", err_name(err.code));
-	}
-	text = wire_str(&answer.msg);
-	lua_pushlstring(L, text.p, text.len);
-	free(answer.frame);
-	if (!err.code)
-		return 1;
-	lua_concat(L, 2);
-	lua_pushstring(L, err_name(err.code));
-	return 3;
-}
-
-/* core.random() -> an integer of 64 random bits of the kernel */
-static int random_integer(lua_State *L)
-{
-	lua_Integer value = 0;
-
-	if (getrandom(&value, sizeof value, 0) != sizeof value)
-		return luaL_error(L, "getrandom failed");
-	lua_pushinteger(L, value);
+	lua_pushboolean(
+		L, guest_end_all(lua_check_core(L, 1), lua_check_int(L, 2)));
 	return 1;
 }
 
@@ -512,12 +434,6 @@ static const luaL_Reg methods[] = {
 	{ NULL, NULL },
 };
 
-static const luaL_Reg functions[] = {
-	{ "open", core_open },	      { "engine_path", engine_path },
-	{ "agent_path", agent_path }, { "control", control },
-	{ "random", random_integer }, { NULL, NULL },
-};
-
 GC_API int luaopen_gridcentric_core(lua_State *L);
 
 int luaopen_gridcentric_core(lua_State *L)
@@ -527,7 +443,10 @@ int luaopen_gridcentric_core(lua_State *L)
 		lua_setfield(L, -2, "__index");
 	}
 	lua_pop(L, 1);
-	luaL_newlib(L, functions);
+	lua_newtable(L);
+	lua_pushcfunction(L, core_open);
+	lua_setfield(L, -2, "open");
+	lua_tools_open(L);
 	lua_session_open(L);
 	lua_proxy_open(L);
 	return 1;
