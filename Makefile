@@ -46,7 +46,7 @@ EXAMPLES = $(patsubst examples/clone.c,$(BUILD)/bin/clone-example, \
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wno-unused-parameter $(if $(WERROR),-Werror)
 COMPILE = $(CC) -std=gnu11 -fPIC -fvisibility=hidden -pthread \
-	-D_GNU_SOURCE= -Icsrc -ffunction-sections -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZE)
+	-D_GNU_SOURCE= -D_FILE_OFFSET_BITS=64 -Icsrc -ffunction-sections -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZE)
 LINK = $(CC) -pthread -Wl,--as-needed -Wl,--gc-sections $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 pkg = $(shell pkg-config $(1) 2>/dev/null)
@@ -375,6 +375,21 @@ install-c: all
 		install -Dm644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}" || exit; \
 	done
 
+# What both have installed, from this version of the sources.
+PROGRAMS = $(notdir $(ENGINE) $(AGENT) $(PRELOAD))
+uninstall:
+	@{ find lua -name '*.lua' -printf '%P\n' | while read -r file; do \
+		echo "$(DESTDIR)$(LUADIR)/$$file"; \
+	done; \
+	for file in core.so $(PROGRAMS); do echo "$(DESTDIR)$(LIBDIR)/gridcentric/$$file"; done; \
+	for file in $(PROGRAMS); do echo "$(DESTDIR)$(CLIBDIR)/gridcentric/$$file"; done; \
+	for file in $(notdir $(LIB)) $(notdir $(LIB)).0; do echo "$(DESTDIR)$(CLIBDIR)/$$file"; done; \
+	for page in $(notdir $(wildcard man/*.[1-9])); do \
+		echo "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page"; \
+	done; \
+	echo "$(DESTDIR)$(BINDIR)/gcscale"; \
+	echo "$(DESTDIR)$(INCDIR)/gridcentric/gc-guest.h"; } | .ci/uninstall
+
 clean:
 	rm -rf build build-asan $(CHECKED) $(BUILD)
 
@@ -393,9 +408,10 @@ help:
 	@echo 'make lint       what luacheck, cppcheck and clang-format find; format: mends C'
 	@echo 'make generate   brings generated parts of the manual up to date'
 	@echo 'make install    into PREFIX, /usr/local; below DESTDIR'
+	@echo 'make uninstall  removes what `make install` with the same PREFIX put there'
 	@echo 'make clean      removes what was built'
 
 .PHONY: check-debian-image all tools deps deps-vm deps-test run run-vm env spec-modules test check check-invariants check-asan check-asan-vm \
-	check-valgrind check-debian13 fuzz bench bench-stamped bench-vm lint format generate install install-lua install-c clean help
+	check-valgrind check-debian13 fuzz bench bench-stamped bench-vm lint format generate install install-lua install-c uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

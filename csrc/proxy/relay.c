@@ -118,7 +118,7 @@ ssize_t relay_write(struct relay_pool *pool, struct relay_pipe *pipe, int fd)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	from_head = n < head_left ? (uint32_t)n : head_left;
+	from_head = (size_t)n < head_left ? (uint32_t)n : head_left;
 	pipe->head_sent += from_head;
 	pipe->start += (uint32_t)n - from_head;
 	pipe->ready -= (uint32_t)n - from_head;

@@ -56,9 +56,49 @@ describe("what is missing #packaging", function()
 			local p = t.spawn{ "/bin/sh", paths.root .. "/.ci/missing",
 				env = { LUA = "lua-not-there", CC = "cc-not-there" } }
 			assert.equal(1, (p:wait()))
-			assert.matches("a C compiler %(gcc%)", p.stderr)
+			assert.matches("a C compiler; `cc%-not%-there` does not work %(gcc%)", p.stderr)
 			assert.matches("the Lua interpreter lua%-not%-there", p.stderr)
 			assert.matches("\n  make deps\n$", p.stderr)
+		end)
+	end)
+
+	it("is not a compiler that is a command with arguments", function()
+		async.run(function(t)
+			for _, cc in ipairs{ "env gcc", "gcc -m64" } do
+				local p = t.spawn{ "/bin/sh", paths.root .. "/.ci/missing", env = { CC = cc } }
+				assert.same({ 0, 0 }, { p:wait() }, p:describe())
+			end
+		end)
+	end)
+
+	-- A compiler that knows nothing of what the program does not have.
+	local function compiler(t, script)
+		local path = t.tmpdir() .. "/cc"
+		local file = assert(io.open(path, "w"))
+		file:write("#!/bin/sh\n" .. script)
+		file:close()
+		assert(uv.fs_chmod(path, 493)) -- 0755
+		return path
+	end
+
+	it("is the library that the compiler does not find, by its name", function()
+		async.run(function(t)
+			local cc = compiler(t, 'case "$*" in *-lmnl*) exit 1 ;; esac; exec gcc "$@"\n')
+			local p = t.spawn{ "/bin/sh", paths.root .. "/.ci/missing", env = { CC = cc } }
+			assert.equal(1, (p:wait()))
+			assert.matches("the library mnl for `" .. cc:gsub("%p", "%%%0") .. "` %(libmnl%-dev%)", p.stderr)
+			assert.is_nil(p.stderr:find("sqlite3", 1, true))
+		end)
+	end)
+
+	it("is glibc, where the compiler builds for another C library", function()
+		async.run(function(t)
+			-- as musl's headers, which do not define __GLIBC__
+			local cc = compiler(t, 'exec gcc "$@" | grep -v GLIBC\n')
+			local p = t.spawn{ "/bin/sh", paths.root .. "/.ci/missing", env = { CC = cc } }
+			assert.equal(1, (p:wait()))
+			assert.matches("another C library than glibc.*musl %(Alpine Linux%) is not supported", p.stderr)
+			assert.is_nil(p.stderr:find("make deps", 1, true))
 		end)
 	end)
 

@@ -57,6 +57,29 @@ describe("an installation #packaging #slow", function()
 		end, { timeout_ms = deadline_ms })
 	end)
 
+	it("is removed by make uninstall, and nothing else", function()
+		async.run(function(t)
+			local prefix = t.tmpdir() .. "/two words"
+			local function files()
+				return run(t, "find", prefix, "-not", "-type", "d", "-printf", "%P\n")
+			end
+			local mine = { "/bin/mine", "/share/lua/5.4/gridcentric/mine.lua" }
+			assert(uv.fs_mkdir(prefix, 493))
+			run(t, "make", "install", "PREFIX=" .. prefix)
+			assert.matches("gridcentric%-engine\n", files())
+			for _, file in ipairs(mine) do assert(io.open(prefix .. file, "w")):close() end
+			run(t, "make", "uninstall", "PREFIX=" .. prefix)
+			local left = {}
+			for file in files():gmatch "[^\n]+" do left[#left + 1] = "/" .. file end
+			table.sort(left)
+			assert.same(mine, left)
+			assert(uv.fs_unlink(prefix .. mine[2]))
+			run(t, "make", "install", "uninstall", "PREFIX=" .. prefix)
+			assert.equal("bin/mine\n", files())
+			assert.equal("", run(t, "find", prefix, "-name", "gridcentric"))
+		end, { timeout_ms = deadline_ms })
+	end)
+
 	it("says what to set, which is enough, also where the shell leaves ~ as it is", function()
 		async.run(function(t)
 			local home = t.tmpdir()

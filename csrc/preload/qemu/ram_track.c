@@ -31,8 +31,6 @@
 #define UFFD_FEATURE_WP_ASYNC (1 << 15)
 #endif
 
-typedef void *map_function(void *, size_t, int, int, int, off_t);
-
 static int is_ram(int fd)
 {
 	const char *given = getenv("GRIDCENTRIC_TRACK_FD");
@@ -63,25 +61,34 @@ static void track(void *start, size_t len)
 		close(fd);
 }
 
-static void *map(const char *name, void *start, size_t len, int protection,
-		 int flags, int fd, off_t offset)
+/* Tracks what was mapped, if that is the RAM. */
+static void look_at(void *start, size_t len, int flags, int fd)
 {
-	map_function *next = (map_function *)dlsym(RTLD_NEXT, name);
-	void *at = next(start, len, protection, flags, fd, offset);
-
-	if (at != MAP_FAILED && flags & MAP_SHARED && is_ram(fd))
-		track(at, len);
-	return at;
+	if (start != MAP_FAILED && flags & MAP_SHARED && is_ram(fd))
+		track(start, len);
 }
 
 __attribute__((visibility("default"))) void *
 mmap(void *start, size_t len, int protection, int flags, int fd, off_t offset)
 {
-	return map("mmap", start, len, protection, flags, fd, offset);
+	void *(*next)(void *, size_t, int, int, int, off_t) =
+		(void *(*)(void *, size_t, int, int, int, off_t))dlsym(
+			RTLD_NEXT, "mmap");
+	void *at = next(start, len, protection, flags, fd, offset);
+
+	look_at(at, len, flags, fd);
+	return at;
 }
 
-__attribute__((visibility("default"))) void *
-mmap64(void *start, size_t len, int protection, int flags, int fd, off_t offset)
+__attribute__((visibility("default"))) void *mmap64(void *start, size_t len,
+						    int protection, int flags,
+						    int fd, off64_t offset)
 {
-	return map("mmap64", start, len, protection, flags, fd, offset);
+	void *(*next)(void *, size_t, int, int, int, off64_t) =
+		(void *(*)(void *, size_t, int, int, int, off64_t))dlsym(
+			RTLD_NEXT, "mmap64");
+	void *at = next(start, len, protection, flags, fd, offset);
+
+	look_at(at, len, flags, fd);
+	return at;
 }
