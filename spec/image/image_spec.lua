@@ -288,7 +288,7 @@ describe("image build #packaging", function()
 			for _, case in ipairs {
 				{ 2, "missing option '%-%-app'", "-o", image },
 				{ 2, "missing option", "--app", app },
-				{ 2, "%-%-size is for a %-%-disk", "-o", image, "--app", app, "--size", "2G" },
+				{ 2, "%-%-size needs %-%-disk", "-o", image, "--app", app, "--size", "2G" },
 				{ 2, "a size as 2G expected", "-o", image, "--app", app, "--disk", "--size", "2X" },
 				{ 1, "%-%-app: /nowhere is no folder", "-o", image, "--app", "/nowhere" },
 				{ 1, "no server.lua: say with %-%-program", "-o", image, "--app", folder },

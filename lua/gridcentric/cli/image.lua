@@ -1,4 +1,4 @@
--- gcscale image: makes images of virtual machines, and tries them.
+-- gcscale image: builds and checks images of virtual machines.
 
 local boot_line = require "gridcentric.cli.boot_line"
 local build = require "gridcentric.image.build"
@@ -12,8 +12,8 @@ local SIGNALS = { sigint = 2, sigterm = 15, sighup = 1 }
 
 local commands = {}
 
--- Ends the work in order, for there is something to clear away. Gives the number of the one that
--- came.
+-- Ends the work in order at a signal, since there is something to clean up. Returns a table that
+-- gets the signal's number.
 local function watch_signals(stop)
 	local seen = {}
 	for name, number in pairs(SIGNALS) do

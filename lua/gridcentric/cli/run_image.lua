@@ -1,5 +1,5 @@
--- gcscale run-image: boots a virtual machine with an engine, and no policy: the program in it
--- scales itself. What it writes on its console goes to standard output.
+-- gcscale run-image: boots a virtual machine with an engine, but without a policy: the program in
+-- it scales itself. Its console goes to standard output.
 
 local async = require "gridcentric.platform.async"
 local boot_line = require "gridcentric.cli.boot_line"
@@ -14,8 +14,8 @@ local units = require "gridcentric.util.units"
 local uv = require "luv"
 
 local SIGNALS = { sigint = 2, sigterm = 15 }
-local GRACE_MS = 5000 -- from the first signal until all is ended by force
-local LATE_MS = 60000 -- then it is said what is waited for
+local GRACE_MS = 5000 -- from the first signal until everything is killed
+local LATE_MS = 60000 -- after this a line says what is missing
 
 ---@class gridcentric.RunImage what is under way
 ---@field args table the command line
@@ -30,7 +30,7 @@ local LATE_MS = 60000 -- then it is said what is waited for
 ---@field ending boolean? whether it was asked to end
 ---@field status integer? to exit with
 
--- Ends the loop. The first word counts.
+-- Ends the loop; the first status counts.
 local function finish(self, status, err)
 	if not self.status then
 		self.stop_line()
@@ -54,7 +54,7 @@ local function say(self, what, text)
 	self.log.event(what, 0, text)
 end
 
--- Where the program is reached from outside, by its port: "127.64.0.1:8001".
+-- The address that leads to the program's port, "127.64.0.1:8001"; nil if there is none.
 local function find_endpoint(domains, port)
 	for _, domain in ipairs(domains or {}) do
 		if domain.vmid == 0 then return domain.endpoints[port] end
@@ -71,7 +71,7 @@ local function tell_ready(self, seconds)
 		if not self.relay or not endpoint then return end
 		local address = host_port.read(endpoint)
 		self.relay:open_to(address.host, address.port)
-		say(self, "start", ("so is %s"):format(self.relay.address))
+		say(self, "start", ("forwarding %s"):format(self.relay.address))
 	end)
 end
 
@@ -94,7 +94,7 @@ local function on_domain(self, vmid, state, info)
 	end
 end
 
--- The first signal ends it in order, a second one at once.
+-- The first signal ends the machine in order, a second one at once.
 local function watch_signals(self)
 	local seen = false
 	for name, number in pairs(SIGNALS) do

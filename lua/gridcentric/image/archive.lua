@@ -1,5 +1,5 @@
--- The archives of an image: the guest's files as the kernel reads them into memory, and the one
--- file that holds this and the kernel.
+-- The archives of an image: the initramfs with the guest's files, and the file that holds this and
+-- the kernel.
 
 local failure = require "gridcentric.image.failure"
 local files = require "gridcentric.image.files"
@@ -8,7 +8,7 @@ local uv = require "luv"
 
 local archive = {}
 
--- The members' names, in order: what is in a folder comes behind it.
+-- The names of all members, each folder before its contents.
 local function write_list(root, path)
 	local names = { ".\0" } -- for its mode
 	files.walk(root, function(name) names[#names + 1] = name .. "\0" end)
@@ -28,7 +28,7 @@ function archive.initrd(job, root, path)
 		"--quiet", "--file=" .. path, cwd = root, stdin = stdin }
 end
 
----Packs kernel and initrd, which lie in a folder as `kernel` and `initrd`. Raises.
+---Packs the files `kernel` and `initrd` of a folder. Raises.
 ---@param job gridcentric.ImageJob
 ---@param folder string
 ---@param about { version: integer, kernel: string, program: string[] }

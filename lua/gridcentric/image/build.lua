@@ -2,11 +2,12 @@
 --
 --	build.start({ output = "chat.img", app = "examples/chat" }, progress, function(made, err) end)
 --
--- There are two shapes. By default it is a tar of `gridcentric-image` (JSON: what it is), `kernel`
--- and `initrd`, which are booted without a disk. Or it is a disk, which boots by itself.
+-- An image has one of two forms. By default it is a tar of `gridcentric-image` (a description as
+-- JSON), `kernel` and `initrd`, which boot without a disk. Otherwise it is a disk that boots by
+-- itself.
 --
--- All is made in a temporary folder, and beside the output as FILE.part, which becomes FILE in the
--- end. Nothing is left where it fails or is stopped; an old FILE stays then.
+-- Everything is made in a temporary folder, and beside the output as FILE.part, which is renamed to
+-- FILE at the end. A build that fails or is stopped leaves nothing behind, and keeps an old FILE.
 
 local archive = require "gridcentric.image.archive"
 local disk = require "gridcentric.image.disk"
@@ -81,7 +82,7 @@ local function check_paths(wanted)
 	end
 end
 
----How many steps it tells of.
+---The number of steps that progress is told of.
 build.STEPS = 5
 
 -- The guest's files and the kernel, in a folder: root/, kernel.
@@ -114,7 +115,7 @@ local function make_disk(self, wanted, opened, folder, part)
 		initrd = folder .. "/initrd", root = folder .. "/root" }, folder, part)
 end
 
--- The image's path, and that of an unfinished one beside it, both real.
+-- The real path of the image, and that of the unfinished one beside it.
 local function output_paths(path)
 	path = absolute(path)
 	local folder = failure.check(uv.fs_realpath(path:match "^(.*/)"))
@@ -126,7 +127,7 @@ local function remove_later(path)
 	return setmetatable({}, { __close = function() uv.fs_unlink(path) end })
 end
 
--- Before anything is done. What unpacks modules is looked for where there are such.
+-- Checks for tools before any work. Unpackers are only needed if modules are packed.
 local function demand_tools(wanted)
 	local names = { "busybox", "lua5.4", "ldd", "cpio", "tar" }
 	local function add(more) table.move(more, 1, #more, #names + 1, names) end
@@ -157,8 +158,8 @@ local function work(self, wanted)
 		program = words }
 end
 
----Starts to build. Once it has ended or failed, done gets what was made, or nil and why not; that
----may be before this returns.
+---Starts a build. Calls done(made), or done(nil, err), when it has ended, perhaps before this
+---returns.
 ---@param given gridcentric.ImageOptions
 ---@param progress gridcentric.ImageProgress
 ---@param done fun(made: gridcentric.ImageMade?, err: string?)

@@ -1,5 +1,5 @@
--- Boots an image once, to see whether all is in it that clones need: something that boots, the
--- agent, a program that goes on running.
+-- Boots an image once, to check that it has all that clones need: it boots, its agent reports, its
+-- program keeps running and can be reached.
 
 local async = require "gridcentric.platform.async"
 local platform = require "gridcentric.platform"
@@ -24,7 +24,7 @@ local NO_AGENT = "; is it installed there, and started at boot?"
 local Check = { __name = "gridcentric.image.check" }
 Check.__index = Check
 
--- It is known how things are. What follows err are the last lines of the console.
+-- Ends the check. The last lines of the console are appended to err.
 local function conclude(self, ok, err)
 	if self.is_over then return end
 	self.is_over = true
@@ -39,7 +39,7 @@ local function conclude(self, ok, err)
 	end)
 end
 
--- Why nobody has spoken within the time: as far as it can be seen from outside.
+-- Why the machine is not ready within the limit, as far as that can be seen from outside.
 local function why_silent(self)
 	local seconds = LIMIT_MS // 1000
 	if self.has_spoken and self.port then
@@ -78,10 +78,11 @@ local function on_domain(self, vmid, state, info)
 	end
 end
 
----Begins; callback(true), or callback(nil, err) with what is missing, when the machine has ended.
+---Starts a check. Calls callback(true), or callback(nil, err) with what is missing, when the
+---machine has ended.
 ---@param options table { image = path, port =, memory = MiB, cpus =, accel = } port: on which its
 ---  program is to listen; nil: on any, or none
----@param tell fun(text: string) told of each thing that is well
+---@param tell fun(text: string) called for each step that passes
 ---@param callback fun(ok: true?, err: string?)
 ---@return gridcentric.ImageCheck?
 ---@return string? err
@@ -108,7 +109,7 @@ function check.start(options, tell, callback)
 	return self
 end
 
----Ends it before its time: callback(nil, err) follows.
+---Ends the check early; callback(nil, err) follows.
 function Check:stop()
 	conclude(self, nil, "it was interrupted")
 end

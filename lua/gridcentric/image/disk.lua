@@ -1,5 +1,5 @@
 -- A disk that boots by itself under a BIOS: syslinux, kernel and a small initrd on a FAT partition,
--- the guest's files on one with ext4. Made without root, for nothing is mounted.
+-- the guest's files on an ext4 partition. It is made without root, since nothing is mounted.
 
 local failure = require "gridcentric.image.failure"
 local files = require "gridcentric.image.files"
@@ -66,7 +66,7 @@ local function make_boot(job, raw, plan, kernel, initrd)
 	job:run { "syslinux", "--offset", ("%d"):format(START_MIB * MIB), "--install", raw }
 end
 
----The boot code. Raises if it is missing.
+---Finds the boot code. Raises if it is missing.
 ---@return string path
 function disk.find_mbr()
 	for _, path in ipairs(MBR) do
@@ -81,9 +81,9 @@ local function write_boot_code(raw)
 	failure.check(file:write(code:sub(1, BOOT_CODE)))
 end
 
--- The files are to be root's; who is not root looks at them as a root of their own. The tables are
--- written now, for the guest would write them later, and each clone its own; zeros need not be
--- written into a new file.
+-- The files must belong to root: another user runs mke2fs as root of a user namespace. All tables
+-- are written now, since otherwise the guest, and each clone for itself, would write them later.
+-- Zeros need not be written into a new file.
 local function make_root(job, raw, plan, root)
 	local words = { "mke2fs", "-q", "-F", "-t", "ext4", "-L", "gridcentric", "-m", "0", "-d", root,
 		"-E", ("offset=%d,root_owner=0:0,nodiscard,lazy_itable_init=0,lazy_journal_init=0,"
@@ -104,7 +104,7 @@ end
 ---@field initrd string path of the small one
 ---@field root string the guest's files
 
----Makes the disk, as qcow2. Raises.
+---Makes the disk, in the format qcow2. Raises.
 ---@param job gridcentric.ImageJob
 ---@param parts gridcentric.ImageDisk
 ---@param folder string for what is made on the way

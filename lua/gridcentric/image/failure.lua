@@ -1,8 +1,8 @@
--- How a build of an image ends when it cannot go on.
+-- Errors of an image build.
 --
--- It is many steps deep, and any of them may find a tool or a file missing: so, unlike elsewhere,
--- what fails inside raises, and job.start() turns it into nil and a text. Modules of this folder
--- say "raises" where they do.
+-- A build is many calls deep, and any of them may find a tool or a file missing. So, unlike
+-- elsewhere, its functions raise errors, and job.start() turns them into nil and a text. Functions
+-- of this folder that raise say so.
 
 local failure = {}
 
@@ -18,7 +18,7 @@ function failure.raise(format, ...)
 	error(setmetatable({ text = format:format(...) }, Failure), 0)
 end
 
----Its values, if the first one is something; else raises the second one.
+---Returns its arguments, unless the first one is nil or false: then raises the second one.
 ---@return any ...
 function failure.check(value, err, ...)
 	if not value then failure.raise("%s", err) end

@@ -1,4 +1,4 @@
--- Files and folders, as the builder needs them. All of it raises, see failure.lua.
+-- File operations for builds. All functions raise: see failure.lua.
 
 local failure = require "gridcentric.image.failure"
 local uv = require "luv"
@@ -62,7 +62,7 @@ function files.names(path)
 	return names
 end
 
----Makes a folder and those above it; whatever the umask, all may look into them.
+---Makes a folder and those above it, readable by everyone whatever the umask.
 ---@param path string
 function files.make_folder(path)
 	if path == "" or files.is_folder(path) then return end
@@ -87,7 +87,7 @@ function files.link(target, path)
 	check(uv.fs_symlink(target, path))
 end
 
----What lies below a folder, folders before what is in them.
+---Visits everything below a folder, each folder before its contents.
 ---@param root string
 ---@param visit fun(path: string, kind: string): boolean? path: below root; false: not into this one
 function files.walk(root, visit)
@@ -101,7 +101,7 @@ function files.walk(root, visit)
 	walk ""
 end
 
----Bytes of the files below a folder.
+---The total size in bytes, and the number, of the files below a folder.
 ---@param root string
 ---@return integer bytes
 ---@return integer count of all that is there
@@ -114,8 +114,8 @@ function files.size(root)
 	return bytes, count
 end
 
----Removes a file, or a folder and what is in it, as far as it can; links are not followed. Never
----raises.
+---Removes a file, or a folder with its contents, as far as possible. Does not follow links, and
+---never raises.
 ---@param path string
 function files.remove(path)
 	if files.kind(path) ~= "directory" then
@@ -130,8 +130,8 @@ function files.remove(path)
 	uv.fs_rmdir(path)
 end
 
----A new folder that only its owner may look into; gone with all in it when the variable that holds
----it (`<close>`) goes.
+---Makes a folder that only its owner may read. It is removed when the `<close>` variable that holds
+---it goes out of scope.
 ---@param folder string where
 ---@return { path: string }
 function files.temporary(folder)

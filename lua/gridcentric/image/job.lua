@@ -1,8 +1,7 @@
--- A build under way: runs tools of other packages one after the other, and can be stopped.
+-- A running build: runs external tools one after the other, and can be stopped.
 --
--- Its work is a function that runs as a coroutine on luv's loop, and waits only for tools. stop()
--- ends the tool that runs; then the function unwinds, and what it holds in `<close>` variables is
--- cleaned up.
+-- The work is a function that runs as a coroutine on luv's loop and waits only for tools. stop()
+-- ends the running tool; then the function unwinds and cleans up its `<close>` variables.
 
 local failure = require "gridcentric.image.failure"
 local tools = require "gridcentric.image.tools"
@@ -12,8 +11,8 @@ local job = {}
 
 local SHOWN = 500 -- bytes of what a tool said last
 
--- Messages in English, for they are parsed; no libraries that a tracer or sanitizer puts into
--- every process, for ldd would tell of them.
+-- Messages must be in English, since they are parsed. The preloaded libraries of a tracer or
+-- sanitizer are left out, since ldd would list them.
 local function environment()
 	local values, list = uv.os_environ(), {}
 	values.LC_ALL, values.LD_PRELOAD, values.PATH = "C.UTF-8", nil, tools.search_path()
@@ -30,7 +29,7 @@ local Job = {}
 Job.__index = Job
 Job.__name = "gridcentric.ImageJob"
 
--- Text that comes out of a pipe, until its end.
+-- Collects the text that comes from a pipe, until its end.
 local function collect(done)
 	local pipe, got = uv.new_pipe(false), {}
 	local function start()
@@ -55,7 +54,7 @@ local function last_words(text)
 	return #text <= SHOWN and text or "..." .. text:sub(-SHOWN)
 end
 
--- Runs it to its end; gives its exit status (128 + n: by signal n), what it wrote and complained.
+-- Runs a tool to its end. Returns its exit status (128 + n: killed by signal n), stdout and stderr.
 local function spawn(self, path, command)
 	local thread, left, status = coroutine.running(), 3, nil
 	local function part()
@@ -105,7 +104,7 @@ function Job:run(command)
 	failure.raise("%s failed (status %d)%s", command[1], status, why ~= "" and ": " .. why or "")
 end
 
----Ends the tool that runs, and lets none start any more.
+---Ends the running tool, and prevents any other from starting.
 function Job:stop()
 	self.stopped = true
 	if self.child then uv.kill(-self.child.pid, "sigterm") end
@@ -115,7 +114,7 @@ end
 ---@field step fun(text: string) the next one begins
 ---@field part fun(share: number) of the step, 0 to 1
 
----Starts it. What it does before it first waits, is done before this returns.
+---Starts the work, which runs up to its first wait before this returns.
 ---@param progress gridcentric.ImageProgress
 ---@param work fun(job: gridcentric.ImageJob): any
 ---@param done fun(result: any, err: string?) nil and why, if it failed

@@ -1,7 +1,7 @@
--- The guest's kernel: the newest of Debian's cloud kernels, fetched by apt but not installed, or a
--- file of the user's.
+-- The guest's kernel: Debian's newest cloud kernel, downloaded by apt but not installed, or a file
+-- that the user names.
 --
--- Packages are kept in ~/.cache/gridcentric, so that the next build needs no network.
+-- Packages are kept in ~/.cache/gridcentric, so the next build needs no network.
 
 local failure = require "gridcentric.image.failure"
 local files = require "gridcentric.image.files"
@@ -25,7 +25,7 @@ local function cache_folder()
 	return base .. "/gridcentric"
 end
 
--- What apt knows of a package: its fields; nil if it knows nothing.
+-- The fields of a package by apt; nil if apt does not know it.
 local function describe(job, name)
 	local text = job:run { "apt-cache", "show", "--no-all-versions", name, max_status = 100 }
 	local fields = {}
@@ -41,14 +41,14 @@ local function newest(job)
 	return name and describe(job, name)
 end
 
--- Whether the file is the package, whole.
+-- Whether the file is that package, complete.
 local function is_package(job, path, package)
 	if not files.is_file(path) then return false end
 	local sum = job:run { "sha256sum", "--", path }
 	return not package.SHA256 or sum:match "^\\?(%x+)" == package.SHA256
 end
 
--- Tells how much of a file has come.
+-- Reports how much of a download has arrived.
 local function watch(job, folder, size)
 	local timer = uv.new_timer()
 	timer:start(POLL_MS, POLL_MS, function()
@@ -73,7 +73,7 @@ local function download(job, package, path)
 	failure.check(uv.fs_rename(folder.path .. "/" .. name, path))
 end
 
--- The last one that was fetched.
+-- The package that was downloaded last.
 local function last_cached(folder)
 	local found, newest_s
 	for _, name in ipairs(files.is_folder(folder) and files.names(folder) or {}) do
@@ -85,7 +85,7 @@ local function last_cached(folder)
 	return found
 end
 
----The package with the newest kernel. Raises.
+---Returns the package with the newest kernel, and downloads it if need be. Raises.
 ---@param job gridcentric.ImageJob
 ---@return string path
 function kernel.fetch(job)
@@ -105,7 +105,7 @@ function kernel.fetch(job)
 	return path
 end
 
--- bin/ and lib/ may be usr/bin/ and usr/lib/.
+-- /lib may be a link to /usr/lib, or not exist in a package.
 local function modules_folder(root, version)
 	for _, lib in ipairs { "/lib", "/usr/lib" } do
 		local folder = root .. lib .. "/modules/" .. version
@@ -127,7 +127,7 @@ local function unpack(job, package, folder)
 	failure.raise("%s: there is no kernel in this package", package)
 end
 
--- The kernel's own version, which a bzImage has at the place that its head names.
+-- The kernel's version. The header of a bzImage says where it is.
 -- https://www.kernel.org/doc/html/latest/arch/x86/boot.html
 local function read_version(path)
 	local file <close> = failure.check(io.open(path, "rb"))
@@ -137,7 +137,7 @@ local function read_version(path)
 	return head:match("^([%w.+~_-]+)", at + 1)
 end
 
--- A bzImage, whose modules are those of the same tree: /boot/vmlinuz-1 has /lib/modules/1.
+-- A bzImage with the modules of the same tree: /boot/vmlinuz-1 belongs to /lib/modules/1.
 local function of_file(path)
 	local version = read_version(path)
 	if not version then

@@ -1,4 +1,4 @@
--- The shared libraries that programs need, as ldd tells.
+-- The shared libraries that programs need, by ldd.
 
 local failure = require "gridcentric.image.failure"
 
@@ -14,7 +14,7 @@ function libraries.is_elf(path)
 	return magic == "\127ELF"
 end
 
----Reads what ldd writes. Raises if a library is not found.
+---Parses the output of ldd. Raises if a library was not found.
 ---@param text string
 ---@return table<string, string> # the name by which it is asked for -> path
 function libraries.parse(text)
@@ -35,7 +35,7 @@ function libraries.parse(text)
 	return found
 end
 
----What some files need, directly or not. Raises.
+---The libraries that some files need, directly or indirectly. Raises.
 ---@param job gridcentric.ImageJob
 ---@param paths string[] those that are no programs for this machine need nothing
 ---@return table<string, string> # as of parse()

@@ -1,14 +1,14 @@
--- The kernel's modules that a guest needs, in the order in which they are to be loaded.
+-- The kernel modules that a guest needs, in loading order.
 --
--- A package has no modules.dep yet (installing it makes that), so what a module needs is read from
--- the module itself.
+-- A package that is not installed has no modules.dep, so dependencies are read from the modules
+-- themselves.
 
 local failure = require "gridcentric.image.failure"
 local files = require "gridcentric.image.files"
 
 local modules = {}
 
--- What a guest is to have, if not built in.
+-- Modules that a guest must have, unless they are built in.
 modules.GUEST = { "virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "tcp_diag" }
 modules.OPTIONAL = {
 	"virtio_rng", -- speeds up the gathering of entropy
@@ -18,13 +18,13 @@ modules.DISK = { "virtio_pci", "virtio_blk", "ext4" } -- to find and mount the d
 
 local UNPACK = { xz = "xz", gz = "gzip", zst = "zstd" }
 
--- How the kernel calls a module of a file: virtio-rng.ko.xz is virtio_rng.
+-- The module's name, by its file: virtio-rng.ko.xz holds virtio_rng.
 local function name_of(path)
 	local name = path:match "([^/]+)%.ko$" or path:match "([^/]+)%.ko%.%w+$"
 	return name and (name:gsub("-", "_"))
 end
 
--- name -> path below the folder; and the names of those that are built in.
+-- Returns name -> path below the folder, and the set of names that are built in.
 local function read_index(folder)
 	local paths, built_in = {}, {}
 	files.walk(folder, function(path, kind)
@@ -41,7 +41,7 @@ local function read_index(folder)
 	return paths, built_in
 end
 
--- Copies a module, unpacked; gives its path below the root.
+-- Unpacks a module into the root folder. Returns its path below the root.
 local function copy(job, from, root, target)
 	local packed = from:match "%.ko%.(%w+)$"
 	if not packed then

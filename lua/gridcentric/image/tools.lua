@@ -1,4 +1,4 @@
--- The tools of other packages that an image is built with, and in which package of Debian each is.
+-- The external tools that build images, and their Debian packages.
 
 local failure = require "gridcentric.image.failure"
 local uv = require "luv"
@@ -14,10 +14,10 @@ local PACKAGES = {
 	tar = "tar", unshare = "util-linux", xz = "xz-utils", zstd = "zstd",
 }
 
--- Behind the user's PATH: those who are not root often lack them there.
+-- Searched after the user's PATH, which often lacks them for users other than root.
 local SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
----The user's PATH, and where the system's tools are.
+---The user's PATH, followed by the system's folders.
 ---@return string
 function tools.search_path()
 	local path = os.getenv "PATH"
@@ -34,7 +34,7 @@ function tools.find(name)
 	end
 end
 
----Raises if any of the tools is missing; names all of those, and their packages.
+---Raises if tools are missing, and names all of them with their packages.
 ---@param ... string
 function tools.demand(...)
 	local missing, packages = {}, {}

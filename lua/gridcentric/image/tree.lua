@@ -1,4 +1,4 @@
--- The files of a guest, laid into a folder.
+-- Copies the files of a guest into a folder.
 --
 --	/bin/busybox, and links to it    the shell and the rest of a small Unix; init is one of them
 --	/usr/bin/lua5.4                  with luv, LPeg, dkjson, argparse
@@ -22,7 +22,7 @@ local LIBRARY_FOLDER = "/lib/x86_64-linux-gnu" -- where its loader looks on Debi
 local LUA_FOLDER, C_FOLDER = "/usr/share/lua/5.4/", "/usr/lib/lua/5.4/"
 local LUA_MODULES = { "dkjson", "argparse", "re" }
 local C_MODULES = { "luv", "lpeg", "gridcentric.core" }
--- Of this project; a guest neither runs gcscale nor builds images.
+-- This project's modules that a guest does not need: it neither runs gcscale nor builds images.
 local NOT_IN_GUEST = { cli = true, image = true, meta = true }
 local NOT_OF_APP = { [".git"] = true }
 local HOOKS = { ["pre-clone"] = true, ["post-clone"] = true }
@@ -43,7 +43,7 @@ function Tree:add(from, target, mode)
 	if libraries.is_elf(from) then self.elf[#self.elf + 1] = from end
 end
 
--- Copies what lies in a folder; links stay links. skip(path, kind): whether to leave one out.
+-- Copies the contents of a folder; links stay links. skip(path, kind) is true for what is left out.
 function Tree:add_folder(from, target, skip)
 	files.walk(from, function(path, kind)
 		local source, copy = from .. "/" .. path, self.root .. target .. "/" .. path
@@ -74,7 +74,7 @@ function Tree:add_busybox()
 	files.link("/bin/busybox", self.root .. "/init") -- what the kernel starts in memory
 end
 
--- Where this process itself finds a module.
+-- The path at which this process finds a module.
 local function find_module(name, path)
 	local found, err = package.searchpath(name, path)
 	if not found then failure.raise("the Lua module %s is missing%s", name, err:gsub("\n%s*", " ")) end
@@ -96,7 +96,7 @@ function Tree:add_lua()
 	end)
 end
 
--- It lies beside core.so.
+-- The agent, which is beside core.so.
 function Tree:add_agent()
 	local core = find_module("gridcentric.core", package.cpath)
 	local agent = core:gsub("[^/]*$", "") .. "gridcentric-agent"
@@ -106,7 +106,7 @@ function Tree:add_agent()
 	self:add(agent, "/usr/lib/gridcentric/gridcentric-agent", EXECUTABLE)
 end
 
--- skipped: real paths that are left out, for the image may be built into the program's folder.
+-- skipped: real paths that are left out, since the image may be built in the program's own folder.
 function Tree:add_app(folder, skipped)
 	local real = failure.check(uv.fs_realpath(folder))
 	self:add_folder(real, "/app", function(path)
@@ -131,7 +131,7 @@ local function quote(words)
 	return table.concat(quoted, " ")
 end
 
--- Where a command lies in the guest, as its shell finds it from /app; nil if it is not there.
+-- The path of a command in the guest, as a shell in /app finds it; nil if there is none.
 function Tree:find_command(name)
 	if name:find "^/" then return files.is_there(self.root .. name) and name end
 	if name:find "/" then return files.is_there(self.root .. "/app/" .. name) and "/app/" .. name end
@@ -140,7 +140,7 @@ function Tree:find_command(name)
 	end
 end
 
--- What can be known of a command before it is run in the guest: that its program is there.
+-- Checks what can be known of a command before the guest runs it: that its program exists.
 function Tree:add_program(words)
 	local name, script = words[1], words[2]
 	local path = self:find_command(name)
@@ -158,8 +158,8 @@ function Tree:add_program(words)
 	files.write(self.root .. "/etc/init.d/program", rootfs.PROGRAM:format(quote(words)), EXECUTABLE)
 end
 
--- By name into one folder, where the loader of the guest finds them without a cache; the loader
--- itself to its path.
+-- Copies libraries into one folder, where the guest's loader finds them without a cache, and the
+-- loader to its own path.
 function Tree:add_libraries()
 	for name, path in pairs(libraries.of(self.job, self.elf)) do
 		local target = name:sub(1, 1) == "/" and name or LIBRARY_FOLDER .. "/" .. name
@@ -173,7 +173,7 @@ end
 ---@field hooks string? folder
 ---@field skipped table<string, boolean> real paths in the program's folder that stay out
 
----Lays all of it, but what comes of the kernel, into a new folder. Raises.
+---Copies everything except the kernel's parts into a new folder. Raises.
 ---@param job gridcentric.ImageJob
 ---@param content gridcentric.ImageContent
 ---@param root string
@@ -193,7 +193,7 @@ function tree.stage(job, content, root)
 	end
 end
 
----Lays the kernel's modules into the folder of a guest. Raises.
+---Copies the kernel's modules into the folder of a guest. Raises.
 ---@param job gridcentric.ImageJob
 ---@param kernel gridcentric.ImageKernel
 ---@param root string
@@ -202,7 +202,7 @@ function tree.stage_modules(job, kernel, root)
 		modules.install(job, kernel, root, modules.GUEST, modules.OPTIONAL))
 end
 
----Lays the small system that finds a disk into a new folder. Raises.
+---Copies the small system that finds the disk into a new folder. Raises.
 ---@param job gridcentric.ImageJob
 ---@param kernel gridcentric.ImageKernel
 ---@param root string

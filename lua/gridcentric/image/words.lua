@@ -1,4 +1,4 @@
--- Splits a command into its words, as a shell does, without its substitutions.
+-- Splits a command into words, as a shell does, but without substitutions.
 
 local lpeg = require "lpeg"
 

@@ -341,7 +341,7 @@ describe("the three lines of 2011, in a machine #qemu", function()
 			local port = t.free_port()
 			local p = t.spawn { paths.gcscale, "run-image", image, "--port", "8080", "--accel", "tcg",
 				"--memory", "128M", "--forward", "127.0.0.1:" .. port }
-			p:line("so is 127.0.0.1:" .. port)
+			p:line("forwarding 127.0.0.1:" .. port)
 			local m, seen, jars = vm.of(t, p, "chat"), {}, {}
 			for i = 1, 5 do
 				jars[i] = {}

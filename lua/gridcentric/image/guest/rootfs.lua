@@ -1,7 +1,7 @@
--- What is written for the guest itself: its init, and the few files that a C library looks for.
+-- Files that are written for the guest: its init scripts, and the few files that a C library needs.
 --
--- busybox is init. It runs RC once, then PROGRAM; when that ends, the machine is switched off. In
--- the disk, INITRD runs before, from memory: it finds the disk and goes over to it.
+-- busybox is init. It runs RC once, then PROGRAM; when that ends, the machine is switched off. An
+-- image that is a disk runs INITRD first, from memory, which mounts the disk and continues there.
 
 local rootfs = {}
 
@@ -12,7 +12,7 @@ rootfs.INITTAB = [[
 ::ctrlaltdel:/sbin/poweroff
 ]]
 
--- Modules are loaded in the order of the list, which has each behind those that it needs.
+-- The list names each module after those that it needs.
 rootfs.RC = [=[
 #!/bin/sh
 # What a program expects to find in a running Linux.
@@ -53,7 +53,7 @@ echo "gridcentric: the program has ended with status $?"
 poweroff -f
 ]=]
 
--- Reads root=, for a disk may be another one elsewhere; waits, for disks are found in their time.
+-- root= can name another disk. The kernel takes a while to find disks, so the script waits.
 rootfs.INITRD = [=[
 #!/bin/sh
 # Finds the disk, and goes over to it.
@@ -83,7 +83,7 @@ umount /proc
 exec switch_root /root /sbin/init
 ]=]
 
--- path -> text. What is to be run is below /etc/init.d.
+-- path -> text. Files below /etc/init.d are executable.
 rootfs.FILES = {
 	["etc/inittab"] = rootfs.INITTAB,
 	["etc/passwd"] = "root:x:0:0:root:/root:/bin/sh\n"
@@ -95,7 +95,7 @@ rootfs.FILES = {
 	["etc/hostname"] = "gridcentric\n",
 }
 
--- Folders that are empty: mounted on, or written to.
+-- Empty folders: mount points, or written to later.
 rootfs.FOLDERS = {
 	"app", "dev", "etc/gridcentric", "proc", "root", "run", "sys", "tmp", "usr/local/bin",
 	"usr/local/sbin", "var/log", "var/tmp",
@@ -111,7 +111,7 @@ LABEL gridcentric
 	APPEND %s root=/dev/vda2
 ]]
 
--- The same as the engine gives to an image that does not boot by itself.
+-- The kernel's command line, the same that the engine uses for an image without a disk.
 rootfs.COMMAND_LINE =
 	"console=ttyS0 quiet panic=-1 reboot=t no_timer_check lpj=4000000"
 
