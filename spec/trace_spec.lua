@@ -61,6 +61,47 @@ describe("trace", function()
 		} do assert.equal(expected, error_of(text)) end
 	end)
 
+	it("refuses times that cannot be played, with the line", function()
+		local function at(rows) return (error_of("at,sessions\n" .. rows)) end
+		for _, cell in ipairs { "1e999", "-1e999", "1e16", "1700000000000" } do
+			assert.equal(('t.csv:2: at: a number of seconds up to 1e+11 expected, got "%s"'):format(cell),
+				at(cell .. ",3\n"))
+		end
+		assert.matches("^t.csv:2: ", at "1e16,3\n10000000000000008,3\n")
+		assert.matches('^t.csv:2: at: a number of seconds expected, got "nan"', at "nan,3\n")
+		assert.equal("t.csv:3: at: 1700000000 is 19675.9 days after the row above (with --gaps it is "
+			.. "replayed)", at "0,1\n1700000000,1\n")
+		assert(read "at,sessions\n0,1\n86400,1\n")
+		local rows = ("at,sessions\n0,1\n1700000000,1\n"):gmatch "[^\n]+"
+		assert.equal(2, assert(trace.read(rows, "t.csv", true)).n)
+		assert.matches("^t.csv:2: sessions: a number up to 1000000 expected", at "0,1e9\n")
+		assert.matches("^t.csv:2: sessions: ", at "0,1e999\n")
+		assert.matches("^t.csv:2: cpu: a number or nothing expected", error_of
+			"at,sessions,cpu\n0,1,1e999\n")
+	end)
+
+	it("cuts long cells in messages", function()
+		local long = ("x"):rep(200000)
+		for _, text in ipairs {
+			"at,sessions\n" .. long .. ",1\n", "at,sessions\n0," .. long .. "\n",
+			"at,sessions," .. long .. "\n", "at,sessions,cpu\n0,1," .. long .. "\n",
+		} do assert.is_true(#error_of(text) < 200) end
+	end)
+
+	it("reads what spreadsheets export", function()
+		for _, text in ipairs {
+			"\u{FEFF}at,sessions,cpu\r\n0,2,0.5\r\n",
+			'"at","sessions","cpu"\n"0","2","0.5"\n',
+			"\u{FEFF}at;sessions;cpu\n0;2;0,5\n",
+			"at\tsessions\tcpu\n0\t2\t0,5\n",
+		} do
+			local t = assert(read(text))
+			assert.same({ 0 }, t.at)
+			assert.same({ 2 }, t.sessions)
+			assert.equal(0.5, trace.measured(t, 1).cpu)
+		end
+	end)
+
 	it("reads what it wrote", function()
 		local columns = trace.columns { "jobs" }
 		local sample = policy_support.sample {

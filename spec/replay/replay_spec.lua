@@ -153,6 +153,24 @@ describe("replay", function()
 		assert.matches("oops", result.fault)
 	end)
 
+	it("says when errors began and ended", function()
+		local _, result = play("at,sessions\n0,1\n60,1\n", { scale = function(now)
+			if now >= 10 and now < 30 then error "oops" end
+			return 1
+		end })
+		assert.equal(20, result.faults)
+		assert.matches("oops$", result.fault)
+		assert.same({ 10, 30 }, { result.fault_began, result.fault_ended })
+	end)
+
+	it("says how far it has come", function()
+		local shares = {}
+		replay.play(assert(policy.check { app = { script = "-" } }), read "at,sessions\n0,1\n20000,1\n",
+			nil, nil, function(share) shares[#shares + 1] = share end)
+		assert.equal(4, #shares)
+		assert.near(0.25, shares[1], 0.01)
+	end)
+
 	it("calls no hooks, and makes no shadow", function()
 		local function never() error "called" end
 		local _, result = play(RUSH, { on_clone = never, on_event = never })

@@ -171,6 +171,7 @@ local TRY = { title = "Try policies",
 			{ "--seed", value = "N", convert = values.whole_number(0), default = "1",
 				text = "Start of the random numbers for denials and routes. The same number gives the same "
 					.. "result." },
+			{ "--gaps", text = "Accept rows that are more than a day apart." },
 			{ "--json", text = "Print the figures only, as JSON." },
 		},
 	},

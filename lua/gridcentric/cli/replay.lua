@@ -10,8 +10,10 @@ local replay = require "gridcentric.replay"
 local steps = require "gridcentric.cli.chart.steps"
 local svg = require "gridcentric.cli.chart.svg"
 local trace = require "gridcentric.trace"
+local uv = require "luv"
 local units = require "gridcentric.util.units"
 
+local PROGRESS_NS = 5e8 -- between two lines of progress
 local WIDTH = 80 -- where there is no terminal
 
 -- What is shown of a result: the title, and how.
@@ -52,10 +54,10 @@ local function open_trace(path)
 	return nil, ("%s: %s"):format(path, why)
 end
 
-local function read_trace(path)
+local function read_trace(path, has_gaps)
 	local file, err = open_trace(path)
 	if not file then return nil, err end
-	local t, wrong = trace.read(file:lines(), path)
+	local t, wrong = trace.read(file:lines(), path, has_gaps)
 	file:close()
 	return t, wrong
 end
@@ -130,9 +132,24 @@ local function report_faults(results)
 			exit.fail(exit.OK, ("%s: %s is not in this trace"):format(result.name, name))
 		end
 		if result.faults > 0 then
-			exit.fail(exit.OK, ("%s failed %s: %s"):format(result.name, plural.times(result.faults),
-				result.fault or "not any more"))
+			local ended = result.fault_ended and ("%.10g"):format(result.fault_ended) or "the end"
+			exit.fail(exit.OK, ("%s failed %s, the last time from second %.10g to %s: %s"):format(
+				result.name, plural.times(result.faults), result.fault_began, ended, result.fault))
 		end
+	end
+end
+
+-- On a terminal a line on stderr says how far a long replay has come. A call without arguments
+-- removes it.
+local function new_progress()
+	local is_terminal = uv.guess_handle(2) == "tty"
+	local shown_at, is_shown = uv.hrtime(), false
+	return function(name, share)
+		if not is_terminal or not name and not is_shown then return end
+		if not name then return io.stderr:write "\r\27[K" end
+		if uv.hrtime() - shown_at < PROGRESS_NS then return end
+		shown_at, is_shown = uv.hrtime(), true
+		io.stderr:write(("\r\27[K%s: %.0f%% replayed"):format(name, share * 100))
 	end
 end
 
@@ -142,6 +159,7 @@ end
 ---@field others string[]
 ---@field svg string?
 ---@field json boolean?
+---@field gaps boolean?
 
 ---@param args gridcentric.ReplayArguments
 ---@param terminal gridcentric.Terminal
@@ -149,10 +167,14 @@ end
 return function(args, terminal)
 	local policies, wrong = load_policies { args.policy, table.unpack(args.others) }
 	if not policies then return exit.fail(exit.POLICY, wrong) end
-	local t, err = read_trace(args.trace)
+	local t, err = read_trace(args.trace, args.gaps)
 	if not t then return exit.fail(exit.FAILED, err) end
 	local results = {}
-	for i, p in ipairs(policies) do results[i] = replay.play(p, t, args) end
+	local show_progress = new_progress()
+	for i, p in ipairs(policies) do
+		results[i] = replay.play(p, t, args, nil, function(share) show_progress(p.name, share) end)
+	end
+	show_progress()
 	local span = { from = t.at[1], to = t.at[t.n] + 1, rows = t.n }
 	if args.svg then
 		local ok, failure = write(args.svg, svg_of(results, span, args.trace))

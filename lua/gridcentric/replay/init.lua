@@ -21,6 +21,7 @@ local replay = {}
 
 local LEAD_S = 1 -- the service is there so long before the first row, for clones.min
 local TICK_S = 1
+local PROGRESS_TICKS = 5000 -- between two calls of on_progress
 local LATE_S = 0.5 -- ticks of a service that ran come a little late
 
 ---@class gridcentric.ReplayOptions
@@ -42,7 +43,9 @@ local LATE_S = 0.5 -- ticks of a service that ran come a little late
 ---@field ended integer clones
 ---@field denied integer operations
 ---@field faults integer times that the policy failed
----@field fault string? the last one
+---@field fault string? the last error
+---@field fault_began number? when the last series of errors began, in the trace's seconds
+---@field fault_ended number? when the policy worked again; nil: it failed to the end
 ---@field not_in_trace string[] metrics that the policy needs and the trace lacks
 ---@field load gridcentric.Steps users
 ---@field clones gridcentric.Steps
@@ -124,7 +127,9 @@ end
 local function new_play(given, t, o)
 	local policy = to_be_played(given)
 	local clock = virtual.new(t.at[1] - LEAD_S)
-	local play = { policy = policy, trace = t, row = 0, clock = clock, score = score.new(t.at[1]) }
+	local play = {
+		policy = policy, trace = t, row = 0, nticks = 0, clock = clock, score = score.new(t.at[1]),
+	}
 	play.platform = platform.new(clock, o)
 	play.proxy = proxy.new(clock, policy.mode)
 	play.service = new_service(play, policy, o)
@@ -147,6 +152,11 @@ end
 
 local function tick(play, at)
 	play.ticked = at
+	play.nticks = play.nticks + 1
+	if play.on_progress and play.nticks % PROGRESS_TICKS == 0 then
+		local from, to = play.trace.at[1], play.trace.at[play.trace.n]
+		play.on_progress(math.max(at - from, 0) / math.max(to - from, 1))
+	end
 	play.service:tick()
 end
 
@@ -180,7 +190,7 @@ end
 
 local function result_of(play, policy)
 	local service, points, model = play.service, play.score, play.platform
-	local n = service.traffic.counters
+	local n, last_fault = service.traffic.counters, service.active.faults.last
 	return {
 		name = policy.name,
 		seconds = points.to - points.from,
@@ -194,7 +204,9 @@ local function result_of(play, policy)
 		ended = model.ended,
 		denied = model.denied,
 		faults = service.active.counters.policy_errors,
-		fault = service.active.faults:text(),
+		fault = last_fault and last_fault.err,
+		fault_began = last_fault and last_fault.began,
+		fault_ended = last_fault and last_fault.ended,
 		not_in_trace = play.unknown:names(),
 		load = points.load,
 		clones = points.clones,
@@ -205,11 +217,13 @@ end
 ---@param t gridcentric.Trace
 ---@param given? gridcentric.ReplayOptions
 ---@param on_decision? fun(at: number, decision: gridcentric.Decision)
+---@param on_progress? fun(share: number) called now and then with the share that was played
 ---@return gridcentric.ReplayResult
-function replay.play(policy, t, given, on_decision)
+function replay.play(policy, t, given, on_decision, on_progress)
 	given = given or {}
 	local o = { clone_s = given.clone_s or 0.005, denial = given.denial or 0, seed = given.seed or 1 }
 	local play = new_play(policy, t, o)
+	play.on_progress = on_progress
 	if on_decision then
 		function play.platform.on_decision(decision) on_decision(play.clock.now(), decision) end
 	end
