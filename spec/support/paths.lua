@@ -6,15 +6,18 @@ local support = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$")
 local root = assert(uv.fs_realpath(support .. "/../.."))
 local build = os.getenv("GRIDCENTRIC_BUILD") or root .. "/build"
 
+-- another engine, with what lies beside it: make check-invariants
+local engine = os.getenv("GRIDCENTRIC_ENGINE") or build .. "/lib/gridcentric/gridcentric-engine"
+
 return {
 	root = root,
 	build = build,
 	gcscale = build .. "/bin/gcscale",
-	engine = os.getenv("GRIDCENTRIC_ENGINE") or build .. "/lib/gridcentric/gridcentric-engine",
+	engine = engine,
 	agent = build .. "/lib/gridcentric/gridcentric-agent",
 	core = build .. "/lib/gridcentric/core.so",
 	libgridcentric = build .. "/lib/libgridcentric.so",
-	preload = build .. "/lib/gridcentric/gridcentric-preload.so", -- into QEMU
+	preload = engine:gsub("[^/]*$", "gridcentric-preload.so"), -- into QEMU
 	examples = root .. "/examples",
 	scripts = root .. "/spec/scripts", -- programs that specs start
 }

@@ -114,7 +114,7 @@ static void boot_at_last(struct backend *b, int is_kvm)
 static void say_emulated(struct qemu *qemu, const char *why)
 {
 	snprintf(qemu->probe_text, sizeof qemu->probe_text,
-		 "the machine is emulated, as KVM is unavailable: %s", why);
+		 "the machine is emulated because KVM is unavailable: %s", why);
 }
 
 static void on_probe_ended(struct vm *ended)
