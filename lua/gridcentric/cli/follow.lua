@@ -3,6 +3,9 @@
 -- The ledger is asked when its file has changed, which inotify reports, and never twice at a time.
 -- It has the events of all engines: those that are running, have ended, or are still to come. Once
 -- a second a look at the file finds what inotify cannot: a state folder that was made, or replaced.
+--
+-- SQLite writes a row into the file first, and makes it visible in shared memory once the disk has
+-- it, which no file tells. So after the last change the ledger is asked again, a little later.
 
 local engine_program = require "gridcentric.cli.engine_program"
 local exit = require "gridcentric.cli.exit"
@@ -11,6 +14,7 @@ local json = require "gridcentric.util.json"
 local uv = require "luv"
 
 local LOOK_MS = 1000
+local RECHECKS = 2 -- queries after the last change, one at each look
 local FILES = { "ledger.db", "ledger.db-wal" } -- SQLite writes to the second one first
 
 ---@class gridcentric.Follow
@@ -20,6 +24,7 @@ local FILES = { "ledger.db", "ledger.db-wal" } -- SQLite writes to the second on
 ---@field seen string? the state of the files before the last query
 ---@field dir string? the state folder, as far as it is known
 ---@field is_asking boolean?
+---@field rechecks integer queries that are still due though nothing changes
 ---@field watcher userdata
 ---@field watched string? inode of the folder that the watcher has
 ---@field status integer? to exit with
@@ -73,7 +78,7 @@ function look(self)
 	if self.is_asking or self.status then return end
 	local now = fingerprint(self.dir)
 	if now == self.seen then return end
-	self.seen = now
+	self.seen, self.rechecks = now, RECHECKS
 	ask(self)
 end
 
@@ -105,11 +110,15 @@ end
 ---@param terminal gridcentric.Terminal
 ---@return integer exit status
 return function(args, terminal)
-	local self = { args = args, width = terminal.width, watcher = uv.new_fs_event() }
+	local self = { args = args, width = terminal.width, watcher = uv.new_fs_event(), rechecks = 0 }
 	local function turn()
 		if not self.dir then return find_folder(self) end
 		watch(self)
 		look(self)
+		if self.rechecks > 0 and not self.is_asking then
+			self.rechecks = self.rechecks - 1
+			ask(self)
+		end
 	end
 	uv.new_timer():start(LOOK_MS, LOOK_MS, turn)
 	turn()
