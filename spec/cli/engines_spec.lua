@@ -6,7 +6,12 @@ local gcscale = require "spec.support.gcscale"
 local json = require "dkjson"
 local paths = require "spec.support.paths"
 local procfs = require "spec.support.procfs"
+local puppet = require "spec.support.puppet"
 local uv = require "luv"
+
+if puppet.missing then
+	return it("engines", function() pending(puppet.missing) end)
+end
 
 local POLICY = [[return { app = { script = "program.lua" }, clones = { min = 1 } }]]
 

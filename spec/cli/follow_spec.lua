@@ -3,7 +3,12 @@
 local async = require "spec.support.async"
 local gcscale = require "spec.support.gcscale"
 local paths = require "spec.support.paths"
+local puppet = require "spec.support.puppet"
 local uv = require "luv"
+
+if puppet.missing then
+	return it("events --follow", function() pending(puppet.missing) end)
+end
 
 local function count_lines(path)
 	local n = 0

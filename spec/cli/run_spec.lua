@@ -4,7 +4,12 @@
 local async = require "spec.support.async"
 local gcscale = require "spec.support.gcscale"
 local paths = require "spec.support.paths"
+local puppet = require "spec.support.puppet"
 local uv = require "luv"
+
+if puppet.missing then
+	return it("gcscale run", function() pending(puppet.missing) end)
+end
 
 local POLICY = [[return { app = { script = "program.lua" }, clones = { min = 1 } }]]
 

@@ -3,7 +3,12 @@
 
 local async = require "spec.support.async"
 local paths = require "spec.support.paths"
+local puppet = require "spec.support.puppet"
 local webdriver = require "spec.support.webdriver"
+
+if puppet.missing then
+	return it("browsers", function() pending(puppet.missing) end)
+end
 
 local chat = paths.examples .. "/chat"
 

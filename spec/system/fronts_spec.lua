@@ -3,7 +3,12 @@
 
 local async = require "spec.support.async"
 local gcscale = require "spec.support.gcscale"
+local puppet = require "spec.support.puppet"
 local uv = require "luv"
+
+if puppet.missing then
+	return it("fronts", function() pending(puppet.missing) end)
+end
 
 local POLICY = [[return {
 	app = { script = "program.lua" }, clones = { min = 1, max = 8 },

@@ -9,6 +9,10 @@ local procfs = require "spec.support.procfs"
 local uv = require "luv"
 local vm = require "spec.support.vm"
 
+if vm.missing then
+	return it("virtual machines", function() pending(vm.missing) end)
+end
+
 local function kill(pid) assert(uv.kill(pid, "sigkill")) end
 
 local function wait_dead(t, pid)
