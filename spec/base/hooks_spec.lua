@@ -122,7 +122,7 @@ describe("a hook", function()
 					if stat.pgrp == pid then return false end
 				end
 				return true
-			end, 2000, "the end of the hook's children")
+			end, nil, "the end of the hook's children")
 		end)
 	end)
 
@@ -163,7 +163,7 @@ describe("a hook", function()
 				.. "(while :; do echo again; sleep 0.01; done) & echo $! >${0%/*}/pid\necho done")
 			assert.is_nil((run(p)))
 			local pid = math.tointeger(io.open(dir .. "/pid"):read("n"))
-			t.wait_until(function() return not procfs.alive(pid) end, 2000, "SIGPIPE") -- nobody reads
+			t.wait_until(function() return not procfs.alive(pid) end, nil, "SIGPIPE") -- nobody reads
 		end)
 	end)
 

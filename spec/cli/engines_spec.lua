@@ -17,7 +17,7 @@ local POLICY = [[return { app = { script = "program.lua" }, clones = { min = 1 }
 
 local function run(t, ...)
 	local p = t.spawn { paths.gcscale, ... }
-	return p:wait(20000), p.stdout, p.stderr
+	return p:wait(), p.stdout, p.stderr
 end
 
 describe("gcscale status", function()
@@ -82,9 +82,9 @@ describe("gcscale why", function()
 	it("explains the service that is running, not one that ended later", function()
 		async.run(function(t)
 			local s = gcscale.start(t, POLICY)
-			s.p:line("clone 1 ready", 10000)
+			s.p:line("clone 1 ready")
 			local ended = gcscale.start(t, POLICY)
-			ended.p:line("clone 1 ready", 10000)
+			ended.p:line("clone 1 ready")
 			local code, _, err = run(t, "why")
 			assert.equal(2, code)
 			assert.matches("several services are running; choose one with %-%-name: ", err)

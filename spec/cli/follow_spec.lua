@@ -33,21 +33,21 @@ describe("gcscale events --follow", function()
 		async.run(function(t)
 			local s = gcscale.start(t, [[return { app = { script = "program.lua" }, watch = true,
 				clones = { min = 1 }, scale = function() return 1 end }]])
-			s.p:line("clone 1 ready", 10000)
+			s.p:line("clone 1 ready")
 			local log, program = t.tmpdir() .. "/log", t.tmpdir() .. "/engine"
 			gcscale.write(log, "")
 			gcscale.write(program, ('#!/bin/sh\necho "$@" >>%s\nexec %s "$@"\n'):format(log, paths.engine))
 			assert(uv.fs_chmod(program, tonumber("755", 8)))
 			local p = t.spawn { paths.gcscale, "events", "--follow", "--name", s.name,
 				env = { GRIDCENTRIC_ENGINE = program } }
-			p:line("clone 1 ready", 10000)
-			t.wait_until(function() return count_lines(log) >= 2 end, 10000, "the queries")
+			p:line("clone 1 ready")
+			t.wait_until(function() return count_lines(log) >= 2 end, nil, "the queries")
 			for _ = 1, 3 do
 				local code, said = s:run "pause"
 				assert.equal(0, code, said)
-				p:line("paused", 10000)
+				p:line("paused")
 				assert.equal(0, (s:run "resume"))
-				p:line("the policy decides again", 10000)
+				p:line("the policy decides again")
 			end
 			-- where the folder is, the first query, and for each of six commands one or two at once and
 			-- two afterwards
@@ -70,7 +70,7 @@ describe("gcscale events --follow", function()
 			local p = t.spawn { paths.gcscale, "events", "--follow", env = { GRIDCENTRIC_STATE = state } }
 			local s = gcscale.start(t, [[return { app = { script = "program.lua" },
 				clones = { min = 1 } }]], nil, { env = { GRIDCENTRIC_STATE = state } })
-			p:line("clone 1 ready", 20000)
+			p:line("clone 1 ready")
 			s.p:stop()
 			p:kill "sigint"
 			p:wait()

@@ -38,42 +38,42 @@ local function wait_served(t, port)
 		if not c then return false end
 		c:close()
 		return t.http({ port = port, path = "/" }).status == 200
-	end, 20000, "an answer")
+	end, nil, "an answer")
 end
 
 describe("gcscale run", function()
 	it_runs("loads its file again at SIGHUP where it has no terminal", function(t)
 		local s = gcscale.start(t, POLICY)
 		s.p:kill "sighup"
-		s.p:line("reload %- the policy file was loaded again", 10000)
+		s.p:line("reload %- the policy file was loaded again")
 		assert.equal(1, s:who())
 		assert.equal(0, (s.p:stop()))
 	end)
 
 	it_runs("ends in order at SIGHUP where it was started on a terminal", function(t)
 		local p, port = start_by(t, "exec script -qec \"$GCSCALE\" /dev/null")
-		p:line("clone 1 ready", 20000)
+		p:line("clone 1 ready")
 		uv.kill(find_service(t, port), "sighup")
-		assert.equal(0, p:wait(20000), p:describe())
+		assert.equal(0, p:wait(), p:describe())
 		assert.not_matches("loaded again", p.stdout)
 	end)
 
 	it_runs("ends when its terminal is closed", function(t)
 		local p, port = start_by(t, "exec script -qec \"$GCSCALE\" /dev/null")
-		p:line("clone 1 ready", 20000)
+		p:line("clone 1 ready")
 		local pid = find_service(t, port)
 		p:kill "sigkill"
-		t.wait_until(function() return not uv.fs_stat("/proc/" .. pid) end, 20000, "its end")
+		t.wait_until(function() return not uv.fs_stat("/proc/" .. pid) end, nil, "its end")
 	end)
 
 	it_runs("loads its file again at SIGHUP where nohup has it ignored", function(t)
 		local p, port = start_by(t, "exec script -qec \"trap '' HUP; exec $GCSCALE\" /dev/null")
-		p:line("clone 1 ready", 20000)
+		p:line("clone 1 ready")
 		local pid = find_service(t, port)
 		uv.kill(pid, "sighup")
-		p:line("the policy file was loaded again", 10000)
+		p:line("the policy file was loaded again")
 		uv.kill(pid, "sigterm")
-		assert.equal(0, p:wait(20000), p:describe())
+		assert.equal(0, p:wait(), p:describe())
 	end)
 
 	it_runs("labels what the program and its clones write", function(t)
@@ -84,12 +84,12 @@ describe("gcscale run", function()
 			require("gridcentric").on_clone(function() print "a clone" end)
 		]] .. gcscale.PROGRAM)
 		local time = "^%d+%-%d+%-%d+T%d+:%d+:%d+%S+ "
-		s.p:line(time .. "output %- a clone$", 10000)
+		s.p:line(time .. "output %- a clone$")
 		assert.matches("T%S+ output %- hello\n", s.p.stdout)
 		local long = 0
 		for xs in s.p.stdout:gmatch "T%S+ output %- (x+)\n" do long = long + #xs end
 		assert.equal(10000, long)
-		s.p:errline(time .. "output %- a warning %[2J\u{FFFD}$", 10000)
+		s.p:errline(time .. "output %- a warning %[2J\u{FFFD}$")
 		assert.equal(0, (s.p:stop()))
 		assert.matches("output %- half a line\n$", s.p.stderr)
 		assert.not_matches("hello", s.p.stderr)
@@ -98,7 +98,7 @@ describe("gcscale run", function()
 	it_runs("shows the last words of a program that fails at once", function(t)
 		local file = gcscale.policy_file(t, POLICY, "print 'one' error 'two'")
 		local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:0" }
-		assert.equal(1, (p:wait(20000)))
+		assert.equal(1, (p:wait()))
 		assert.matches("output %- one\n", p.stdout)
 		assert.matches("output %- lua5.4: .*program.lua:1: two\n", p.stderr)
 	end)
@@ -107,13 +107,13 @@ describe("gcscale run", function()
 		local status = t.tmpdir() .. "/status"
 		local script = "{ $GCSCALE 2>/dev/null; echo $? >" .. status .. "; } | head -1"
 		local p, port = start_by(t, script)
-		p:line("is running on port", 20000)
+		p:line("is running on port")
 		wait_served(t, port)
 		local scale = t.spawn { paths.gcscale, "scale", "2" } -- more events are written to nobody
 		assert.equal(0, scale:wait(), scale.stderr)
 		wait_served(t, port)
 		uv.kill(find_service(t, port), "sigterm")
-		p:wait(20000)
+		p:wait()
 		assert.equal("0\n", io.open(status):read "a")
 	end)
 

@@ -140,7 +140,7 @@ describe("gc_metric()", function()
 			local cc = t.spawn { "gcc", "-I" .. paths.root .. "/csrc", dir .. "/program.c", "-L" .. lib,
 				"-lgridcentric", "-Wl,-rpath," .. lib, "-Wl,--allow-shlib-undefined", "-o", dir .. "/program",
 				foreign = true }
-			assert.equal(0, (cc:wait(20000)), cc.stderr)
+			assert.equal(0, (cc:wait()), cc.stderr)
 			local owner = t.spawn { "lua5.4", "-e", ([[
 				local async = require "gridcentric.platform.async"
 				local core = assert(async.open { role = "outside", name = "owner" })

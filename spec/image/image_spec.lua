@@ -31,7 +31,7 @@ local silent = { step = function() end, part = function() end }
 -- Runs a tool to its end; gives what it has written.
 local function run(t, ...)
 	local p = t.spawn { ... }
-	assert.equal(0, (p:wait(60000)), p:describe())
+	assert.equal(0, (p:wait()), p:describe())
 	return p.stdout
 end
 
@@ -39,7 +39,7 @@ end
 local function as_job(t, fn)
 	local ended, result, err = false, nil, nil
 	job.start(silent, fn, function(...) ended, result, err = true, ... end)
-	t.wait_until(function() return ended end, 60000, "the job's end")
+	t.wait_until(function() return ended end, nil, "the job's end")
 	return result, err
 end
 
@@ -116,7 +116,7 @@ local function start(t, options, ...)
 	for name, value in pairs(options.env or {}) do env[name] = value end
 	local p = t.spawn { "lua5.4", paths.root .. "/lua/gcscale.lua", "image", "build", env = env, ... }
 	return p, function()
-		local status = p:wait(120000)
+		local status = p:wait()
 		assert.same({}, files.names(temporary))
 		return status, p.stderr
 	end
@@ -349,7 +349,7 @@ sleep 1000
 				local image = t.tmpdir() .. "/a.img"
 				local p, wait = start(t, { path = bin }, "-o", image, "--app", small_app(t),
 					"--kernel", small_package(t))
-				t.wait_until(function() return files.is_file(here) end, 60000, "tar's start")
+				t.wait_until(function() return files.is_file(here) end, nil, "tar's start")
 				p:kill(name)
 				assert.equal(128 + number, (wait()))
 				assert.is_nil(files.kind(image))

@@ -108,7 +108,7 @@ http_request_duration_seconds_count 144320
 				"--web.listen-address=127.0.0.1:" .. port }
 			local answer = t.wait_until(function()
 				return (t.http { port = port, path = "/metrics" })
-			end, 10000, "node exporter")
+			end, nil, "node exporter")
 			exporter:stop()
 			local page = assert(parser.parse(answer.body))
 			assert.is_true(#page.samples > 200)

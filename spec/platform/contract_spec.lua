@@ -66,7 +66,7 @@ describe("the platform of programs outside", function()
 				local process = t.spawn { "lua5.4", paths.scripts .. "/platform_contract.lua", tostring(i),
 					paths.scripts .. "/puppet.lua", tostring(t.free_port()),
 					env = { GRIDCENTRIC_CPUS = case.denied and "2" or nil } }
-				process:wait(20000)
+				process:wait()
 				assert.matches("contract: ok\n", process.stdout, process:describe())
 			end, { timeout_ms = 30000 })
 		end)

@@ -973,7 +973,7 @@ describe("the proxy in http mode", function()
 			local file = t.tmpdir() .. "/body"
 			local curl = t.spawn { "curl", "-sS", "--limit-rate", rate, "-o", file,
 				"http://127.0.0.1:" .. p.port .. "/", foreign = true }
-			local status = curl:wait(60000)
+			local status = curl:wait()
 			return status, uv.fs_stat(file).size, curl.stderr
 		end
 

@@ -138,7 +138,7 @@ describe("the health checks of HAProxy", function()
 		local program = s.requests
 		local before = program()
 		local _, front = start_haproxy(t, s.port, "", what, "check inter 50")
-		t.wait_until(function() return program() - before >= n end, 60000, "the checks")
+		t.wait_until(function() return program() - before >= n end, nil, "the checks")
 		front:stop()
 	end
 
@@ -211,7 +211,7 @@ describe("clients that keep connections alive", function()
 			end)
 			t.all(clients)
 			assert.equal(20, finished)
-			assert.equal(0, (s.p:wait(20000)))
+			assert.equal(0, (s.p:wait()))
 		end, { timeout_ms = 60000 })
 	end)
 
@@ -222,7 +222,7 @@ describe("clients that keep connections alive", function()
 			for _ = 1, 2 do assert.equal(200, s:get("/", { jar = jar }).status) end
 			local url = ("http://127.0.0.1:%d/"):format(s.port)
 			local ab = t.spawn { "ab", "-q", "-k", "-n", "200", "-c", "4", url, foreign = true }
-			assert.equal(0, ab:wait(60000), ab.stderr)
+			assert.equal(0, ab:wait(), ab.stderr)
 			assert.matches("Complete requests: +200\n", ab.stdout)
 			assert.matches("Non%-2xx responses: +200\n", ab.stdout)
 			assert.matches("Keep%-Alive requests: +200\n", ab.stdout)
@@ -255,7 +255,7 @@ describe("a slow client", function()
 			local file = t.tmpdir() .. "/body"
 			local curl = t.spawn { "curl", "-sS", "--limit-rate", "200k", "-o", file,
 				("http://127.0.0.1:%d/"):format(s.port), foreign = true }
-			assert.equal(0, curl:wait(60000), curl.stderr)
+			assert.equal(0, curl:wait(), curl.stderr)
 			assert.equal(1000000, uv.fs_stat(file).size)
 			s.p:stop()
 		end, { timeout_ms = 90000 })

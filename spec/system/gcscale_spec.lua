@@ -79,7 +79,7 @@ local starts = {
 	["the program by itself"] = function(t)
 		local port = t.free_port()
 		local p = t.spawn { "lua5.4", chat .. "/server.lua", tostring(port) }
-		p:errline("listens on", 20000)
+		p:errline("listens on")
 		return p, port
 	end,
 }
@@ -121,7 +121,7 @@ for name, start in pairs(starts) do
 					heard = answer.body
 				end)
 				get(t, port, ("/send?id=%s&text=hello%%20there"):format(ids[1]), jars[1])
-				t.wait_until(function() return heard end, 10000, "the message")
+				t.wait_until(function() return heard end, nil, "the message")
 				assert.equal(1, who(t, port, jars[1]))
 				assert.equal(1, who(t, port, jars[2]))
 				p:stop()
@@ -156,10 +156,10 @@ describe("gcscale", function()
 			local kept = t.http_connect { port = port }
 			assert.equal("1", kept:request { path = "/" }.body)
 			for _ = 1, 4 do get(t, port, "/", {}) end
-			p:line("clone 3 ended", 20000)
+			p:line("clone 3 ended")
 			assert.equal("1", kept:request { path = "/" }.body)
 			kept:close()
-			p:line("clone 1 ended", 20000)
+			p:line("clone 1 ended")
 			p:stop()
 		end)
 	end)
@@ -170,7 +170,7 @@ describe("gcscale", function()
 			assert.equal("1", get(t, port, "/", {}).body)
 			local answer = t.http { port = port, path = "/exit", method = "POST" }
 			assert.equal(502, answer.status)
-			p:line("clone 1 died.*exit status 9", 10000)
+			p:line("clone 1 died.*exit status 9")
 			assert.equal("2", get(t, port, "/", {}).body)
 			p:stop()
 		end)
@@ -188,7 +188,7 @@ describe("gcscale", function()
 			end
 			require("luv").kill(pid, "sigkill")
 			assert.equal("2", get(t, port, "/", jar).body)
-			p:line("clone 1 died.*SIGKILL", 10000)
+			p:line("clone 1 died.*SIGKILL")
 			p:stop()
 		end)
 	end)
@@ -201,10 +201,10 @@ describe("gcscale", function()
 			for _, domain in ipairs(status(t)[1].domains) do
 				if domain.vmid == 0 then require("luv").kill(domain.pid, "sigkill") end
 			end
-			p:line("program runs again", 20000)
+			p:line("program runs again")
 			assert.equal("1", get(t, port, "/", jar).body)
 			for _ = 1, 2 do get(t, port, "/", {}) end
-			p:line("clone 2 ready", 10000)
+			p:line("clone 2 ready")
 			p:stop()
 		end)
 	end)
@@ -217,7 +217,7 @@ describe("gcscale", function()
 			for _, stat in ipairs(procfs.children(p.pid)) do
 				require("luv").kill(stat.pid or stat, "sigkill")
 			end
-			p:line("program runs again", 20000)
+			p:line("program runs again")
 			assert.equal("1", get(t, port, "/", {}).body)
 			p:stop()
 		end)
@@ -236,19 +236,19 @@ describe("gcscale", function()
 			t.go(function() slow = get(t, port, "/slow", jar) end)
 			t.wait_until(function()
 				return status(t)[1].report.connections == 1
-			end, 10000, "the slow request")
+			end, nil, "the slow request")
 			p:kill("sigterm")
-			p:line("ends when 1 connection has", 10000)
+			p:line("ends when 1 connection has")
 			t.wait_until(function()
 				local c = t.connect { port = port }
 				if c then c:close() end
 				return not c
-			end, 10000, "the listener's end")
+			end, nil, "the listener's end")
 			local ip, clone_port = address:match "^(.*):(%d+)$"
 			t.http { host = ip, port = tonumber(clone_port), path = "/go" }
-			t.wait_until(function() return slow end, 10000, "the slow answer")
+			t.wait_until(function() return slow end, nil, "the slow answer")
 			assert.equal("slow", slow.body)
-			assert.equal(0, (p:wait(10000)))
+			assert.equal(0, (p:wait()))
 		end)
 	end)
 
@@ -257,11 +257,11 @@ describe("gcscale", function()
 			local p, port = start_gcscale(t, (policy_file(t, two_each, program)))
 			local c = t.connect { port = port }
 			c:write("GET /silent HTTP/1.1\r\nHost: x\r\n\r\n")
-			p:line("clone 1 ready", 10000)
+			p:line("clone 1 ready")
 			p:kill("sigint")
-			p:line("ends when 1 connection has", 10000)
+			p:line("ends when 1 connection has")
 			p:kill("sigint")
-			assert.equal(130, (p:wait(10000)))
+			assert.equal(130, (p:wait()))
 			c:close()
 		end)
 	end)
@@ -271,7 +271,7 @@ describe("gcscale", function()
 			local p, port = start_gcscale(t, (policy_file(t, two_each, program)))
 			get(t, port, "/", {})
 			p:kill("sigint")
-			assert.equal(0, (p:wait(5000)))
+			assert.equal(0, (p:wait()))
 		end)
 	end)
 
@@ -291,7 +291,7 @@ describe("gcscale", function()
 				for _, event in ipairs(json.decode(events.stdout)) do
 					if event.what == "ready" and event.vmid == 1 then return true end
 				end
-			end, 5000, "the event in the ledger")
+			end, nil, "the event in the ledger")
 			local tickets = t.spawn { paths.gcscale, "tickets" }
 			assert.equal(0, (tickets:wait()))
 			assert.matches("active", tickets.stdout)
@@ -328,7 +328,7 @@ describe("gcscale", function()
 				end,
 			}]], program)))
 			assert.equal(200, get(t, port, "/", {}).status)
-			p:line("policy.lua:4", 10000)
+			p:line("policy.lua:4")
 			assert.equal(200, get(t, port, "/", {}).status)
 			p:stop()
 		end)
@@ -340,7 +340,7 @@ describe("gcscale, told something wrong,", function()
 	local function failing(t, policy, text, ...)
 		local file = policy_file(t, policy, text)
 		local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:" .. t.free_port(), ... }
-		local code = p:wait(30000)
+		local code = p:wait()
 		return code, p.stderr
 	end
 
@@ -384,7 +384,7 @@ describe("gcscale, told something wrong,", function()
 				[[local uv = require "luv" local s = uv.new_tcp() s:bind("127.77.0.7", 0)
 				s:listen(1, function() end) uv.run()]])
 			local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:" .. t.free_port() }
-			p:line("the program listens on 127.77.0.7:%d+, but is expected on port %d+: ", 20000)
+			p:line("the program listens on 127.77.0.7:%d+, but is expected on port %d+: ")
 			p:stop()
 		end, { timeout_ms = 40000 })
 	end)
@@ -394,7 +394,7 @@ describe("gcscale, told something wrong,", function()
 			local port = t.listen(function() end)
 			local file = policy_file(t, good, program)
 			local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:" .. port }
-			assert.equal(1, (p:wait(20000)))
+			assert.equal(1, (p:wait()))
 			assert.matches("another program listens there", p.stderr)
 		end)
 	end)
@@ -423,7 +423,7 @@ describe("gcscale, told something wrong,", function()
 			]]
 			write(file:gsub("policy.lua$", "program.lua"), dies .. program)
 			local p = start_gcscale(t, file)
-			p:line("5 clones died young", 60000)
+			p:line("5 clones died young")
 			p:stop()
 		end, { timeout_ms = 90000 })
 	end)
@@ -434,7 +434,7 @@ describe("gcscale, told something wrong,", function()
 			assert(require("luv").fs_symlink(t.tmpdir(), dir .. "/link"))
 			local p = t.spawn { paths.gcscale, file, "--listen", "127.0.0.1:" .. t.free_port(),
 				env = { GRIDCENTRIC_STATE = dir .. "/link" } }
-			assert.equal(1, (p:wait(20000)))
+			assert.equal(1, (p:wait()))
 			assert.matches("state folder", p.stderr)
 		end)
 	end)

@@ -50,7 +50,7 @@ describe("gcscale's policy file", function()
 		end
 		return function()
 			is_over = true
-			t.wait_until(function() return running == 0 end, 10000, "the clients' end")
+			t.wait_until(function() return running == 0 end, nil, "the clients' end")
 			return nanswers, bad
 		end
 	end
@@ -79,13 +79,13 @@ describe("gcscale's policy file", function()
 	it_runs("is loaded when it is saved, if it says so", function(t)
 		local text = policy "watch = true, scale = function() return 1 end"
 		local s = gcscale.start(t, text)
-		s.p:line("clone 1 ready", 10000)
+		s.p:line("clone 1 ready")
 		s:write((text:gsub("return 1", "return 3")))
-		s.p:line("clone 3 ready", 10000)
+		s.p:line("clone 3 ready")
 		s:write "return {{"
-		s.p:line("the policy stays as it is: .*policy.lua:1: ", 10000)
+		s.p:line("the policy stays as it is: .*policy.lua:1: ")
 		s:write((text:gsub("return 1", "return 4")))
-		s.p:line("clone 4 ready", 10000)
+		s.p:line("clone 4 ready")
 		s.p:stop()
 	end)
 
@@ -114,19 +114,19 @@ describe("gcscale", function()
 		local code, said = s:run("scale", "2")
 		assert.equal(0, code, said)
 		assert.matches(": held at 2 clones\n$", said)
-		t.wait_until(function() return s:clones() == 2 end, 10000, "two clones")
+		t.wait_until(function() return s:clones() == 2 end, nil, "two clones")
 		assert.matches("limit: held at 2 by an operator", select(2, s:run "status"))
 		assert.equal(0, (s:run "pause"))
-		t.wait_until(function() return s:status().report.held_at == "paused" end, 10000, "the report")
+		t.wait_until(function() return s:status().report.held_at == "paused" end, nil, "the report")
 		assert.equal(2, s:who())
 		assert.equal(0, (s:run "resume"))
-		t.wait_until(function() return s:clones() == 0 end, 10000, "no clones")
+		t.wait_until(function() return s:clones() == 0 end, nil, "no clones")
 		s.p:stop()
 	end)
 
 	it_runs("drains a clone: what is under way ends, who comes goes elsewhere", function(t)
 		local s = gcscale.start(t, policy "clones = { min = 2 }, route = 'least'")
-		t.wait_until(function() return s:clones() == 2 end, 10000, "two clones")
+		t.wait_until(function() return s:clones() == 2 end, nil, "two clones")
 		local jar, slow = {}, nil
 		local vmid = s:who("/", { jar = jar })
 		local address
@@ -134,22 +134,22 @@ describe("gcscale", function()
 			if clone.vmid == vmid then address = clone.address end
 		end
 		t.go(function() slow = s:who("/slow", { jar = jar }) end)
-		t.wait_until(function() return s:status().report.connections == 1 end, 10000, "the request")
+		t.wait_until(function() return s:status().report.connections == 1 end, nil, "the request")
 		assert.equal(0, (s:run("drain", tostring(vmid))))
 		assert.not_equal(vmid, s:who("/", { jar = jar }))
 		assert.is_nil(slow)
 		local ip, port = address:match "^(.*):(%d+)$"
 		t.http { host = ip, port = tonumber(port), path = "/go" }
-		t.wait_until(function() return slow end, 10000, "the slow answer")
+		t.wait_until(function() return slow end, nil, "the slow answer")
 		assert.equal(vmid, slow)
-		s.p:line(("clone %d ended"):format(vmid), 10000)
-		t.wait_until(function() return s:clones() == 2 end, 10000, "another clone")
+		s.p:line(("clone %d ended"):format(vmid))
+		t.wait_until(function() return s:clones() == 2 end, nil, "another clone")
 		s.p:stop()
 	end)
 
 	it_runs("kills a clone, and says what is wrong with an order", function(t)
 		local s = gcscale.start(t, policy "clones = { min = 1 }")
-		s.p:line("clone 1 ready", 10000)
+		s.p:line("clone 1 ready")
 		assert.equal(0, (s:run("kill", "1")))
 		t.wait_until(function() -- in either order
 			return s.p.stdout:find "clone 1 ended" and s.p.stdout:find "clone 2 ready"
@@ -177,7 +177,7 @@ describe("gcscale", function()
 	it_runs("sends who comes to the clone with fewest long connections", function(t)
 		local s = gcscale.start(t, policy [[mode = "tcp", clones = { min = 2 }, route = "least",
 			scale = function() return 2 end]])
-		t.wait_until(function() return s:clones() == 2 end, 10000, "two clones")
+		t.wait_until(function() return s:clones() == 2 end, nil, "two clones")
 		local open, at = {}, {}
 		local function come()
 			local c = t.connect { port = s.port }
@@ -187,7 +187,7 @@ describe("gcscale", function()
 		end
 		for _ = 1, 4 do come() end
 		s:run("scale", "3")
-		t.wait_until(function() return s:clones() == 3 end, 10000, "three clones")
+		t.wait_until(function() return s:clones() == 3 end, nil, "three clones")
 		for _ = 1, 2 do come() end
 		assert.same({ 1, 2, 1, 2, 3, 3 }, at)
 		for _, c in ipairs(open) do c:close() end
@@ -197,7 +197,7 @@ describe("gcscale", function()
 	it_runs("sends the same header to the same clone", function(t)
 		local s = gcscale.start(t, policy [[clones = { min = 4 }, sticky = false,
 			route = hash { by = "header:X-Tenant" }]])
-		t.wait_until(function() return s:clones() == 4 end, 10000, "four clones")
+		t.wait_until(function() return s:clones() == 4 end, nil, "four clones")
 		local c, seen, different = t.http_connect { port = s.port }, {}, {}
 		for i = 1, 24 do
 			local tenant = "tenant" .. i % 8
@@ -213,13 +213,13 @@ describe("gcscale", function()
 	it_runs("ejects a clone that hangs, and has it replaced", function(t)
 		local s = gcscale.start(t, policy [[clones = { min = 2 }, route = "least", sticky = false,
 			health = { check = { path = "/", interval = 1, timeout = 0.5, fall = 2 }, replace_after = 1 }]])
-		t.wait_until(function() return s:clones() == 2 end, 10000, "two clones")
+		t.wait_until(function() return s:clones() == 2 end, nil, "two clones")
 		local c = t.connect { port = s.port }
 		c:write "GET /spin HTTP/1.1\r\nHost: x\r\n\r\n"
-		s.p:line("clone 1 is ejected: 2 checks in a row failed, the last: no answer", 15000)
+		s.p:line("clone 1 is ejected: 2 checks in a row failed, the last: no answer")
 		for _ = 1, 4 do assert.equal(2, s:who()) end
-		s.p:line("clone 1 is killed: 2 checks", 10000)
-		s.p:line("clone 3 ready", 10000)
+		s.p:line("clone 1 is killed: 2 checks")
+		s.p:line("clone 3 ready")
 		c:close()
 		s.p:stop()
 	end)

@@ -31,7 +31,7 @@ end
 -- gcscale with these arguments, to its end: exit status, stdout, stderr.
 local function run(t, ...)
 	local p = t.spawn { paths.gcscale, ... }
-	return p:wait(20000), p.stdout, p.stderr
+	return p:wait(), p.stdout, p.stderr
 end
 
 -- A policy file with a program beside it, neither of them running.
@@ -58,14 +58,14 @@ describe("gcscale why", function()
 		async.run(function(t)
 			local s = gcscale.start(t, TWO_EACH:format "")
 			visit(s, 3)
-			s.p:line("clone 2 ready", 10000)
-			t.wait_until(function() return #events(t, "ready") == 2 end, 5000, "the ledger")
+			s.p:line("clone 2 ready")
+			t.wait_until(function() return #events(t, "ready") == 2 end, nil, "the ledger")
 			local code, out = run(t, "why", "1", "--name", s.name)
 			assert.equal(0, code)
 			assert.matches("^Decision 1%. At .* the policy of .* asked for 1 clone: 1 session, 2 per "
 				.. "clone%. There was none, so 1 was made %(clone 1, after %d+ ms%)%.\n$", out)
-			s.p:line("clone 2 ended", 20000)
-			t.wait_until(function() return #events(t, "ended") == 2 end, 5000, "the ledger")
+			s.p:line("clone 2 ended")
+			t.wait_until(function() return #events(t, "ended") == 2 end, nil, "the ledger")
 			code, out = run(t, "why")
 			assert.equal(0, code)
 			assert.matches("asked for no clone: 0 sessions, .* ended %(clone %d", out)
@@ -92,9 +92,9 @@ describe("gcscale events --follow", function()
 			local as_json = t.spawn { paths.gcscale, "events", "--follow", "--json" }
 			local s = gcscale.start(t, TWO_EACH:format "")
 			visit(s, 1)
-			p:line("ready +1  clone 1 ready", 10000)
+			p:line("ready +1  clone 1 ready")
 			local decoded
-			as_json:line('"what":"ready"', 10000)
+			as_json:line('"what":"ready"')
 			for line in as_json.stdout:gmatch "[^\n]+" do
 				decoded = assert(json.decode(line))
 				if decoded.what == "ready" then break end
@@ -161,7 +161,7 @@ describe("gcscale check", function()
 				"-e", "trace=socket,socketpair,connect,bind,listen,clone,clone3,fork,vfork,execve",
 				"lua5.4", paths.root .. "/lua/gcscale.lua", "check",
 				policy_file(t, TWO_EACH:format "") }
-			assert.equal(0, (p:wait(20000)), p:describe())
+			assert.equal(0, (p:wait()), p:describe())
 			local calls = {}
 			for call in read(log):gmatch "\n?%d+ +(%l[%w_]*)%(" do calls[#calls + 1] = call end
 			assert.same({ "execve" }, calls)
@@ -174,7 +174,7 @@ describe("gcscale --dry-run", function()
 		async.run(function(t)
 			local s = gcscale.start(t, TWO_EACH:format "", nil, { args = { "--dry-run" } })
 			for _ = 1, 5 do assert.equal(1, s:who("/", { jar = {} })) end
-			s.p:line("would go from 2 to 3 clones: 5 sessions, 2 per clone", 10000)
+			s.p:line("would go from 2 to 3 clones: 5 sessions, 2 per clone")
 			local p = t.spawn { paths.gcscale, "status", "--json" }
 			assert.equal(0, (p:wait()))
 			local report = json.decode(p.stdout)[1].report
@@ -191,11 +191,11 @@ describe("gcscale --dry-run", function()
 		async.run(function(t)
 			local s = gcscale.start(t, TWO_EACH:format "")
 			local dry = t.spawn { paths.gcscale, s.file, "--dry-run", "--listen", "127.0.0.1:0" }
-			dry:line("listens on", 20000)
+			dry:line("listens on")
 			local code, out = run(t, "scale", "2", "--name", s.name)
 			assert.equal(0, code)
 			assert.equal(s.name .. ": held at 2 clones\n", out)
-			s.p:line("clone 2 ready", 10000)
+			s.p:line("clone 2 ready")
 			assert.not_matches("clone 2", dry.stdout)
 			dry:stop()
 			assert.equal(2, s:clones())
@@ -213,7 +213,7 @@ describe("a shadow", function()
 				}]] },
 			})
 			visit(s, 2)
-			s.p:line("shadow other: 2 clones instead of 1: 2 sessions, 1 per clone", 10000)
+			s.p:line("shadow other: 2 clones instead of 1: 2 sessions, 1 per clone")
 			local shadow = s:status().report.shadow
 			assert.equal("other", shadow.name)
 			assert.is_true(shadow.differences >= 1)
@@ -254,16 +254,16 @@ describe("gcscale record", function()
 				local trace_file = io.open(file)
 				local text = trace_file and trace_file:read "a"
 				return text and text:find "\n"
-			end, 10000, "the header")
+			end, nil, "the header")
 			local at_once = {}
 			for i = 1, 5 do at_once[i] = function() return s:who("/", { jar = {} }) end end
 			t.all(at_once)
 			visit(s, 4)
-			for _ = 1, 2 do s.p:line("clone %d ended", 20000) end
+			for _ = 1, 2 do s.p:line("clone %d ended") end
 			visit(s, 2)
-			s.p:line("%d %-> 0 clones", 30000)
+			s.p:line("%d %-> 0 clones")
 			local line = "%d+ rows of " .. s.name:gsub("%p", "%%%0")
-			t.wait_until(function() return #recorded_decisions(t) > 4 end, 5000, "the ledger")
+			t.wait_until(function() return #recorded_decisions(t) > 4 end, nil, "the ledger")
 			recorder:kill "sigint"
 			assert.equal(0, (recorder:wait()))
 			assert.matches(line, recorder.stderr)
@@ -279,10 +279,10 @@ describe("gcscale record", function()
 			assert.equal("gcscale: no service nobody runs\n", err)
 			local s = gcscale.start(t, TWO_EACH:format "")
 			local recorder = t.spawn { paths.gcscale, "record" }
-			recorder:line("^at,cause,sessions", 10000)
-			recorder:line(",tick,0,0,", 10000)
+			recorder:line("^at,cause,sessions")
+			recorder:line(",tick,0,0,")
 			s.p:stop()
-			assert.equal(0, (recorder:wait(10000)))
+			assert.equal(0, (recorder:wait()))
 		end)
 	end)
 end)
@@ -320,7 +320,7 @@ describe("gcscale replay", function()
 			local _, file, rows = files(t)
 			for locale, expected in pairs { C = false, ["C.UTF-8"] = true } do
 				local p = t.spawn { paths.gcscale, "replay", file, rows, env = { LC_ALL = locale } }
-				assert.equal(0, (p:wait(20000)))
+				assert.equal(0, (p:wait()))
 				assert.equal(expected, p.stdout:find "[\128-\255]" ~= nil)
 			end
 		end)
