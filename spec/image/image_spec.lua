@@ -289,7 +289,7 @@ describe("image build #packaging", function()
 				{ 2, "missing option '%-%-app'", "-o", image },
 				{ 2, "missing option", "--app", app },
 				{ 2, "%-%-size needs %-%-disk", "-o", image, "--app", app, "--size", "2G" },
-				{ 2, "a size as 2G expected", "-o", image, "--app", app, "--disk", "--size", "2X" },
+				{ 2, [[a size such as "2G" expected]], "-o", image, "--app", app, "--disk", "--size", "2X" },
 				{ 1, "%-%-app: /nowhere is no folder", "-o", image, "--app", "/nowhere" },
 				{ 1, "no server.lua: say with %-%-program", "-o", image, "--app", folder },
 				{ 1, "the quotes do not match", "-o", image, "--app", app, "--program", "sh 'x" },
