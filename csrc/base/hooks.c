@@ -115,7 +115,7 @@ static void free_run(struct loop_source *source)
 	free(container_of(source, struct hook_run, pidfd));
 }
 
-/* The loop is freed, and with it whoever would reap the hook. */
+/* The loop is freed before the hook has ended: no handler will reap it. */
 static void abandon(struct loop_source *source)
 {
 	struct hook_run *run = container_of(source, struct hook_run, pidfd);

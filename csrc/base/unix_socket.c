@@ -147,7 +147,7 @@ int unix_socket_claim(const char *name)
 	return code;
 }
 
-/* ---- who is there ------------------------------------------------------- */
+/* ---- credentials -------------------------------------------------------- */
 
 int unix_socket_pair(int ends[2])
 {

@@ -123,10 +123,13 @@ static void drop_sent(struct channel *channel, size_t sent)
 	struct wire_buf *out = &channel->out;
 	struct channel_fds *fds;
 
+	assert(sent <= out->len);
 	memmove(out->data, out->data + sent, out->len - sent);
 	out->len -= sent;
-	for (fds = channel->fds_first; fds; fds = fds->next)
+	for (fds = channel->fds_first; fds; fds = fds->next) {
+		assert(fds->at >= sent); /* descriptors before it have left */
 		fds->at -= sent;
+	}
 }
 
 /* A port of a VM is a device: it takes bytes only. */
@@ -243,6 +246,7 @@ int channel_take_fd(struct channel *channel)
 
 	if (channel->left == 0)
 		return -1;
+	assert(channel->left > 0 && channel->ngot >= channel->left);
 	fd = channel->got[0];
 	channel->left--;
 	channel->ngot--;
@@ -334,6 +338,7 @@ static int deliver(struct channel *channel)
 			break;
 		}
 		used += (size_t)n;
+		assert(used <= channel->in_len && channel->ngot >= msg.nfds);
 		channel->left = msg.nfds;
 		channel->message(channel, &msg);
 		while (channel_is_open(channel) && channel->left) {

@@ -64,7 +64,7 @@ static int receive(int fd, struct control_answer *answer)
 		return code;
 	}
 	answer->frame = data;
-	wire_int(&answer->msg); /* op: there is but one */
+	wire_int(&answer->msg); /* op: there is only one */
 	return 0;
 }
 

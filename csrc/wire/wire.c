@@ -231,6 +231,7 @@ int wire_end(struct wire_buf *buf)
 		buf->failed = 0;
 		return err;
 	}
+	assert(buf->len >= buf->frame + WIRE_HEADER);
 	put32(buf->data + buf->frame, (uint32_t)(buf->len - buf->frame - 4));
 	return 0;
 }
@@ -240,6 +241,7 @@ int wire_put(struct wire_buf *buf, enum wire_type type, ...)
 	const char *schema = schema_of(type);
 	va_list args;
 
+	assert(schema);
 	wire_begin(buf, type, 0);
 	va_start(args, type);
 	for (; *schema && *schema != '|'; schema++) {

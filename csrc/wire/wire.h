@@ -6,7 +6,7 @@
  * int (i: 8 bytes) or a string (s: u32 length, bytes, any). Which fields a
  * type has, its schema says: "is|is" is an int, a string, then (int, string)
  * any number of times. wire_decode() checks a frame against its schema to the
- * last byte, so that who reads it needs no checks of his own.
+ * last byte, so that its reader needs no checks of its own.
  *
  * To add a message: one line in WIRE_MESSAGES.
  */
@@ -204,8 +204,8 @@ int wire_put(struct wire_buf *buf, enum wire_type type, ...);
 
 /*
  * Writes a frame of msg's type with those of its fields that are not read yet,
- * and no descriptors; wire_relay_op() with op before them, for who has read
- * that one. Returns 0 or a negated errno, as wire_end().
+ * and no descriptors; wire_relay_op() with op before them, where that one
+ * has been read. Returns 0 or a negated errno, as wire_end().
  */
 int wire_relay(struct wire_buf *buf, const struct wire_msg *msg);
 int wire_relay_op(struct wire_buf *buf, const struct wire_msg *msg, int64_t op);

@@ -2,6 +2,7 @@
 #include "engine/net/lan.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <net/if_arp.h>
@@ -36,6 +37,7 @@ void lan_free(struct lan *lan)
 
 void lan_address(int vmid, char address[16])
 {
+	assert(vmid >= 0 && vmid <= LAN_LAST_VMID);
 	snprintf(address, 16, "%hhu.%hhu.%hhu.%hhu", net_prefix[0],
 		 net_prefix[1], (unsigned char)((vmid + 1) >> 8),
 		 (unsigned char)(vmid + 1));
@@ -112,7 +114,8 @@ static int is_sound(const struct lan_port *port, const unsigned char *frame,
 
 static void deliver(struct lan_port *to, const void *frame, size_t len)
 {
-	/* also an error when that VM is dead: who watches it unplugs it */
+	/* also an error when that VM is dead: its end is seen elsewhere, and
+	 * unplugs it */
 	if (send(to->source.fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		to->lost++;
 }
@@ -239,7 +242,9 @@ void lan_unplug(struct lan_port *port)
 {
 	struct lan *lan = port->lan;
 
-	lan->named[port->number] = NULL; /* [0] is always so */
+	assert(!lan->named[0]);
+	assert(!port->number || lan->named[port->number] == port);
+	lan->named[port->number] = NULL;
 	if (port->prev)
 		port->prev->next = port->next;
 	else

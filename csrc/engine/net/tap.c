@@ -1,6 +1,7 @@
 /* tap - see tap.h */
 #include "engine/net/tap.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -128,7 +129,7 @@ static int sweep_stale(struct netlink *netlink, int block)
 
 /* ---- the bridge --------------------------------------------------------- */
 
-/* Makes it sure before there is any VM that taps can be made. */
+/* Checks, before the first VM boots, that tap devices can be created. */
 static int check_tun(struct err *err)
 {
 	int fd = open(tun_path, O_RDWR | O_CLOEXEC);
@@ -140,7 +141,8 @@ static int check_tun(struct err *err)
 }
 
 /* No IPv6 of the host on this device: a guest could else announce itself as
- * the host's router. Who cannot (IPv6 is off, /proc/sys read-only) may go on. */
+ * the host's router. Where that fails (IPv6 is off, /proc/sys is read-only), the
+ * bridge works all the same. */
 static int disable_ipv6(const char *name)
 {
 	char path[80];
@@ -204,6 +206,7 @@ int bridge_open(struct bridge *bridge, int block, struct err *err)
 	char what[32];
 	int code;
 
+	assert(block >= BLOCK_FIRST && block <= BLOCK_LAST);
 	memset(bridge, 0, sizeof *bridge);
 	bridge->block = block;
 	bridge->last = GATEWAY;
@@ -329,6 +332,8 @@ void tap_close(struct bridge *bridge, struct tap *tap)
 	if (tap->fd >= 0)
 		close(tap->fd);
 	tap->fd = -1;
+	assert(tap->number > GATEWAY && tap->number < BRIDGE_HOSTS - 1);
+	assert(bridge->leased[tap->number / 8] & 1 << tap->number % 8);
 	bridge->leased[tap->number / 8] &=
 		(unsigned char)~(1 << tap->number % 8);
 	tap->number = 0;

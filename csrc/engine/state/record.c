@@ -180,7 +180,8 @@ int record_read(int dirfd, const char *file, int clean, struct record *record)
 {
 	int fd, lives, err;
 
-	/* for reading only: who waits is woken when a writer closes a file */
+	/* for reading only: engines that wait are woken when a writer closes a
+	 * file */
 	fd = openat(dirfd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;

@@ -49,7 +49,7 @@ int record_is_name(const char *file);
 /*
  * Reads the record in file ("NAME-PID.lock"). Returns 1, or 0 when its engine
  * is dead: the file and the control socket are then removed if `clean`, which
- * only who holds the capacity lock may ask for, and if it looks like a record.
+ * only the holder of the capacity lock may ask for, and if it looks like a record.
  * Negated errno otherwise.
  */
 int record_read(int dirfd, const char *file, int clean, struct record *record);
