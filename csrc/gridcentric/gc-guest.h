@@ -37,7 +37,8 @@ typedef enum gc_ticket_status {
 	GC_TICKET_RELEASED,  /* given back */
 	GC_TICKET_EXPIRED,   /* granted, but not used in time */
 	GC_TICKET_DENIED,    /* no resources within its timeout */
-	GC_TICKET_CANCELLED, /* its owner ended before it was granted */
+	GC_TICKET_CANCELLED, /* was released, or its owner ended, before it
+			      * was granted */
 	GC_TICKET_REVOKED,   /* taken back by the scheduler */
 	GC_TICKET_LOST	     /* its engine died */
 } gc_ticket_status_t;

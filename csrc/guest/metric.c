@@ -13,7 +13,8 @@ static int is_metric_name(const char *name)
 {
 	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
-	return len > 0 && len <= METRIC_NAME && !name[len];
+	return name[0] >= 'a' && name[0] <= 'z' && len <= METRIC_NAME &&
+	       !name[len];
 }
 
 static struct guest_metric *find_metric(struct guest_metrics *metrics,

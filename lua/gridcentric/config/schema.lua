@@ -170,7 +170,7 @@ schema.INSIDE = options.schema(collect(is_inside))
 schema.SETUP_ONLY = {
 	{ "host", types.text(), unset = '"127.0.0.1"',
 		text = 'The numeric address to listen on; `"*"` for all IPv4 addresses.',
-		more = "In a virtual machine, which has no other, all of them are the default." },
+		more = "In a virtual machine the default is all IPv4 addresses." },
 	{ "metric", types.one_of("sessions", "connections"), default = "sessions",
 		text = "What counts as a user." },
 	{ "per_clone", types.number(0.001), default = 2, text = "Users for each clone." },
