@@ -88,7 +88,9 @@ describe("gcscale", function()
 				scale = function() return 1 end,
 			}]])
 			local jar = {}
-			local before = wait_report(t, "the first measures", function(r) return r.load.memory end)
+			local before = wait_report(t, "the first measures", function(r)
+				return r.load.memory and r.load.heap
+			end)
 			assert.is_true(before.load.heap > 10e6, "heap " .. before.load.heap)
 			for _ = 1, 3 do assert.equal(200, get(t, port, "/work", jar).status) end
 			get(t, port, "/grow", jar)
