@@ -9,12 +9,13 @@
 
 #include "guest/gc.h"
 
+/* A letter first; or _, as in the names of our own. */
 static int is_metric_name(const char *name)
 {
 	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
-	return name[0] >= 'a' && name[0] <= 'z' && len <= METRIC_NAME &&
-	       !name[len];
+	return len > 0 && len <= METRIC_NAME && !name[len] &&
+	       !(name[0] >= '0' && name[0] <= '9');
 }
 
 static struct guest_metric *find_metric(struct guest_metrics *metrics,
@@ -89,8 +90,8 @@ int guest_metric(struct gc *gc, const char *name, double value, struct err *err)
 
 	if (!is_metric_name(name))
 		return err_say(err, -EINVAL,
-			       "metric: a name of 1 to %d of a to z, 0 to 9 "
-			       "and _ expected",
+			       "metric: a name of 1 to %d of a to z, _ "
+			       "and, not first, 0 to 9 expected",
 			       METRIC_NAME);
 	if (!isfinite(value))
 		return err_say(err, -EINVAL, "metric %s: not a finite number",

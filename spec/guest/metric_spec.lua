@@ -119,7 +119,9 @@ describe("gc_metric()", function()
 		#include <gridcentric/gc-guest.h>
 		int main(void)
 		{
-			if (gc_metric("Bad", 1) != -1 || errno != EINVAL || gc_metric("nan", NAN) != -1)
+			if (gc_metric("Bad", 1) != -1 || errno != EINVAL)
+				return 1;
+			if (gc_metric("2nd", 1) != -1 || gc_metric("nan", NAN) != -1)
 				return 1;
 			puts(gc_error_text());
 			fflush(stdout);
