@@ -55,13 +55,13 @@ recvmsg(int fd, struct msghdr *msg, int flags)
 	ssize_t n = real(fd, msg, flags);
 	const struct sockaddr *from = msg->msg_name;
 	struct nlmsghdr *head;
-	size_t left;
+	int left; /* signed: the last message may end short of its padding */
 
-	if (n <= 0 || !from || from->sa_family != AF_NETLINK)
+	if (n <= 0 || flags & MSG_PEEK || !from ||
+	    from->sa_family != AF_NETLINK)
 		return n;
 	head = msg->msg_iov[0].iov_base;
-	for (left = (size_t)n; NLMSG_OK(head, left);
-	     head = NLMSG_NEXT(head, left))
+	for (left = (int)n; NLMSG_OK(head, left); head = NLMSG_NEXT(head, left))
 		spoil(head);
 	return n;
 }

@@ -27,7 +27,8 @@ end
 
 -- The process of gcscale, which some other program has started.
 local function find_service(t, port)
-	local p = t.spawn { "pgrep", "-f", "gcscale.lua .*--listen 127.0.0.1:" .. port }
+	local p = t.spawn { "pgrep", "-f", "gcscale.lua .*--listen 127.0.0.1:" .. port,
+		foreign = true }
 	assert.equal(0, (p:wait()))
 	return assert(tonumber(p.stdout:match "^%d+"))
 end
