@@ -1,5 +1,6 @@
 -- A model of the platform: clones are made after a time, or denied by chance. The functions of
--- gridcentric.platform that a controller needs; nobody asks for reports or commands.
+-- gridcentric.platform that a controller needs; nobody asks for commands. It has no report(), so the
+-- controller makes no reports: they would cost more than the whole of the rest.
 
 local random = require "gridcentric.util.random"
 
@@ -44,7 +45,6 @@ function Model:subscribe(fn) self.notify = fn end
 function Model:on_lost() end
 function Model:on_command() end
 function Model:on_metric() end
-function Model:report() end
 
 function Model:event(what, _, text, details)
 	if what == "decision" and self.on_decision then self.on_decision(details, text) end
