@@ -58,6 +58,8 @@ struct host {
 	struct loop *loop;
 	char name[64]; /* as placements have it */
 	int number;    /* N of 127.N: no other engine of the machine has it */
+	int claim;     /* the host's descriptor; while a copy of it is open, no
+		     * other engine gets that number */
 	void *data;    /* the host's own */
 	LIST_ENTRY(host) link;
 };

@@ -71,6 +71,7 @@ static int open_local(struct host *host, struct err *err)
 	}
 	local->addresses.host = host;
 	host->number = local->addresses.block;
+	host->claim = local->addresses.claim;
 	host->data = local;
 	return 0;
 }
@@ -236,6 +237,7 @@ static void check(const struct host *host)
 	const struct local *local = host->data;
 
 	assert(host->number == local->addresses.block);
+	assert(host->claim == local->addresses.claim);
 	address_check(&local->addresses);
 }
 

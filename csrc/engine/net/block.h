@@ -4,8 +4,9 @@
  * Each engine of a machine has one number N to itself: its clones listen in
  * 127.N.0.0/16, and the names and addresses of its bridge and taps derive from
  * N (tap.h). The claim is an abstract unix socket, so that the kernel drops it
- * when the engine dies, whatever it dies of. It is one claim in each network
- * namespace, as are the addresses.
+ * when the engine dies, whatever it dies of, and with it the last QEMU, which
+ * has a copy: it may listen in the block a moment longer. It is one claim in
+ * each network namespace, as are the addresses.
  */
 #ifndef GC_ENGINE_NET_BLOCK_H
 #define GC_ENGINE_NET_BLOCK_H
@@ -21,7 +22,8 @@ int block_claim(int block);
  * descriptor, -EADDRINUSE where all are taken. */
 int block_claim_any(int *block);
 
-/* True when a living engine has the block, or when that cannot be told. */
+/* True when a living engine, or a QEMU of a dead one, has the block, or when
+ * that cannot be told. */
 int block_is_claimed(int block);
 
 #endif

@@ -97,6 +97,7 @@ int qemu_vm_launch(struct qemu_vm *vm, struct ram *ram, int is_clone,
 				.lan = &qemu->lan,
 				.forward =
 					domain && !is_clone ? domain->ip : NULL,
+				.claim = vm->backend->engine->home.claim,
 				.is_kvm = qemu->is_kvm || vm->is_probe,
 				.is_clone = is_clone,
 				.is_probe = vm->is_probe };

@@ -42,6 +42,7 @@ enum {
 	FD_LAN,
 	FD_TAP,
 	FD_PRELOAD,
+	FD_CLAIM,
 };
 
 int vm_host_port(const struct vm_spec *spec)
@@ -313,6 +314,7 @@ int vm_command_run(const struct vm_plan *plan, pid_t *pid, struct err *err)
 	/* QEMU's own messages go where its guest's do */
 	give(&command, plan->far.console, STDERR_FILENO);
 	give(&command, plan->ram->fd, FD_RAM);
+	give(&command, plan->claim, FD_CLAIM);
 	code = open_preload(&command, err);
 	if (!code)
 		code = add_wrapper(&command, plan, err);

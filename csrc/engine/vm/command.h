@@ -56,7 +56,9 @@ struct vm_plan {
 	const char *forward; /* address whose port leads to the program's,
 			      * "127.64.0.1"; NULL: none yet */
 	const char *tap_mac; /* where spec has_tap */
-	int is_kvm;	     /* 0: emulated */
+	int claim;  /* of the engine's addresses; QEMU, which listens at one,
+		     * holds a copy of it until it has ended */
+	int is_kvm; /* 0: emulated */
 	int is_clone;
 	int is_probe; /* boots the kernel only, to see whether KVM works */
 };

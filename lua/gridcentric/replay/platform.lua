@@ -1,6 +1,6 @@
 -- A model of the platform: clones are made after a time, or denied by chance. The functions of
--- gridcentric.platform that a controller needs; nobody asks for commands. It has no report(), so the
--- controller makes no reports: they would cost more than the whole of the rest.
+-- gridcentric.platform that a controller needs; nobody asks for commands. It has no report(), so
+-- that the controller makes no reports, which would cost more than all the rest.
 
 local random = require "gridcentric.util.random"
 
