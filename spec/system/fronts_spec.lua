@@ -206,7 +206,7 @@ describe("clients that keep connections alive", function()
 				end
 			end
 			t.go(function()
-				t.wait_until(function() return s:status().report.connections == 20 end, 20000)
+				t.wait_until(function() return s:status().report.connections == 20 end)
 				s.p:kill "sigterm"
 			end)
 			t.all(clients)

@@ -73,7 +73,7 @@ local function wait_report(t, what, predicate)
 	return t.wait_until(function()
 		local r = report(t)
 		return predicate(r) and r
-	end, 20000, what)
+	end, nil, what)
 end
 
 local function get(t, port, path, jar)

@@ -68,7 +68,7 @@ describe("gcscale's policy file", function()
 			else
 				s.p:kill "sighup"
 			end
-			t.wait_until(function() return s:clones() == n end, 10000, n .. " clones")
+			t.wait_until(function() return s:clones() == n end, nil, n .. " clones")
 		end
 		local nanswers, bad = finish()
 		assert.same({}, bad)
