@@ -33,8 +33,9 @@ local function find_service(t, port)
 	return assert(tonumber(p.stdout:match "^%d+"))
 end
 
-local function wait_served(t, port)
+local function wait_served(t, p, port)
 	t.wait_until(function()
+		if not p:alive() then error(p:describe(), 0) end
 		local c = t.connect { port = port }
 		if not c then return false end
 		c:close()
@@ -109,10 +110,10 @@ describe("gcscale run", function()
 		local script = "{ $GCSCALE 2>/dev/null; echo $? >" .. status .. "; } | head -1"
 		local p, port = start_by(t, script)
 		p:line("is running on port")
-		wait_served(t, port)
+		wait_served(t, p, port)
 		local scale = t.spawn { paths.gcscale, "scale", "2" } -- more events are written to nobody
 		assert.equal(0, scale:wait(), scale.stderr)
-		wait_served(t, port)
+		wait_served(t, p, port)
 		uv.kill(find_service(t, port), "sigterm")
 		p:wait()
 		assert.equal("0\n", io.open(status):read "a")
@@ -122,8 +123,8 @@ describe("gcscale run", function()
 		["standard output"] = ">&-", ["standard error"] = "2>&-" } do
 		it_runs(("runs and ends with %s closed"):format(name), function(t)
 			local p, port = start_by(t, "exec $GCSCALE " .. redirections)
-			wait_served(t, port)
-			assert.equal(0, (p:stop(20000)))
+			wait_served(t, p, port)
+			assert.equal(0, (p:stop()))
 			assert.equal("", p.stderr)
 		end)
 	end
