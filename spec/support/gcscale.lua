@@ -38,7 +38,7 @@ local function answer(client)
 	local text = tostring(gc.vmid())
 	client:write(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"):format(#text, text))
 end
-server:listen(128, function()
+assert(server:listen(128, function()
 	local client = uv.new_tcp()
 	server:accept(client)
 	client:read_start(function(err, data)
@@ -52,7 +52,7 @@ server:listen(128, function()
 		if path == "/go" then answer(slow) end
 		answer(client)
 	end)
-end)
+end))
 uv.run()
 ]]
 
