@@ -21,6 +21,7 @@ local watch = require "gridcentric.live.watch"
 
 local SIGNALS = { sigint = 2, sigterm = 15 }
 local SIGHUP = 1
+local LOWEST_PORT = 10000 -- that a program gets
 
 -- Whether nobody listens there. (libuv reports a port in use when it listens, not when it binds.)
 local function is_free(port)
@@ -38,7 +39,9 @@ local function free_port()
 	local low = file and file:read "n" or 32768
 	if file then file:close() end
 	for _ = 1, 100 do
-		local port = low > 20000 and is_free(math.random(10000, low - 1))
+		-- from the kernel: Lua seeds its own generator by the second
+		local random = string.unpack("I4", (uv.random(4)))
+		local port = low > 20000 and is_free(LOWEST_PORT + random % (low - LOWEST_PORT))
 		if port then return port end
 	end
 	return assert(is_free(0))
