@@ -397,7 +397,8 @@ describe("the runner #harness", function()
 	end)
 
 	it("counts a process left alive, and kills it", function()
-		assert_run([[it("a", function() os.execute("setsid sleep 61 >/dev/null 2>&1 &") end)]],
+		assert_run([[it("a", function() os.execute("setsid sleep 61 >/dev/null 2>&1 & "
+			.. "until grep -qs sleep /proc/$!/comm; do :; done") end)]],
 			1, "1 passed, 1 failed, 0 skipped", "left alive:\n *%d+ [^\n]*sleep 61")
 	end)
 

@@ -10,7 +10,7 @@ if vm.missing then
 	return it("virtual machines", function() pending(vm.missing) end)
 end
 
-local REPLACED_MS = 60000
+local REPLACED_MS = 240000
 
 -- Has a shell in the puppet's machine, which may not come back from it.
 local function shell(puppet, script)
